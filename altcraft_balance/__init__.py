@@ -1,0 +1,111 @@
+"""Asynchronous client for loyalty-points balances on the Altcraft marketing platform.
+
+The public names load on first use, so that importing the package imports no HTTP library.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+__version__: Final = "0.1.0"  # a constant: importlib.metadata would cost 34 ms at import
+
+if TYPE_CHECKING:
+    from altcraft_balance.client import BalanceClient as BalanceClient
+    from altcraft_balance.errors import AccessDenied as AccessDenied
+    from altcraft_balance.errors import AltcraftBalanceError as AltcraftBalanceError
+    from altcraft_balance.errors import ApiError as ApiError
+    from altcraft_balance.errors import AttemptTimeout as AttemptTimeout
+    from altcraft_balance.errors import AuthenticationError as AuthenticationError
+    from altcraft_balance.errors import BadRequest as BadRequest
+    from altcraft_balance.errors import CircuitOpen as CircuitOpen
+    from altcraft_balance.errors import ClientClosed as ClientClosed
+    from altcraft_balance.errors import ConfigurationError as ConfigurationError
+    from altcraft_balance.errors import ConnectionFailed as ConnectionFailed
+    from altcraft_balance.errors import DeadlineExceeded as DeadlineExceeded
+    from altcraft_balance.errors import HttpStatusError as HttpStatusError
+    from altcraft_balance.errors import InvalidQuery as InvalidQuery
+    from altcraft_balance.errors import NotAMember as NotAMember
+    from altcraft_balance.errors import RateLimited as RateLimited
+    from altcraft_balance.errors import RedirectRefused as RedirectRefused
+    from altcraft_balance.errors import TariffLimitReached as TariffLimitReached
+    from altcraft_balance.errors import TlsRefused as TlsRefused
+    from altcraft_balance.errors import UnexpectedReply as UnexpectedReply
+    from altcraft_balance.models import Balance as Balance
+    from altcraft_balance.models import BalanceQuery as BalanceQuery
+    from altcraft_balance.models import ByCustomField as ByCustomField
+    from altcraft_balance.models import ByEmail as ByEmail
+    from altcraft_balance.models import ByPhone as ByPhone
+    from altcraft_balance.models import ByProfileId as ByProfileId
+    from altcraft_balance.models import Currency as Currency
+    from altcraft_balance.models import CurrencyEid as CurrencyEid
+    from altcraft_balance.models import CurrencyIid as CurrencyIid
+    from altcraft_balance.models import Failed as Failed
+    from altcraft_balance.models import Found as Found
+    from altcraft_balance.models import Matching as Matching
+    from altcraft_balance.models import Outcome as Outcome
+    from altcraft_balance.models import RawMatching as RawMatching
+    from altcraft_balance.sandbox import Sandbox as Sandbox
+    from altcraft_balance.secret import Secret as Secret
+    from altcraft_balance.settings import Limits as Limits
+    from altcraft_balance.settings import RetryPolicy as RetryPolicy
+    from altcraft_balance.settings import Timeouts as Timeouts
+
+_HOMES: Final = {
+    "client": ("BalanceClient",),
+    "errors": (
+        "AccessDenied",
+        "AltcraftBalanceError",
+        "ApiError",
+        "AttemptTimeout",
+        "AuthenticationError",
+        "BadRequest",
+        "CircuitOpen",
+        "ClientClosed",
+        "ConfigurationError",
+        "ConnectionFailed",
+        "DeadlineExceeded",
+        "HttpStatusError",
+        "InvalidQuery",
+        "NotAMember",
+        "RateLimited",
+        "RedirectRefused",
+        "TariffLimitReached",
+        "TlsRefused",
+        "UnexpectedReply",
+    ),
+    "models": (
+        "Balance",
+        "BalanceQuery",
+        "ByCustomField",
+        "ByEmail",
+        "ByPhone",
+        "ByProfileId",
+        "Currency",
+        "CurrencyEid",
+        "CurrencyIid",
+        "Failed",
+        "Found",
+        "Matching",
+        "Outcome",
+        "RawMatching",
+    ),
+    "sandbox": ("Sandbox",),
+    "secret": ("Secret",),
+    "settings": ("Limits", "RetryPolicy", "Timeouts"),
+}
+_HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0605
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import the module that a public name lives in, the first time the name is used."""
+        from importlib import import_module
+
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """The public names, loaded or not."""
+        return list(__all__)

@@ -1,0 +1,308 @@
+"""What is asked and what is answered: matchings, currencies, queries, balances, outcomes.
+
+All are frozen and checked where they are built, so a value that exists is one that can be sent.
+A member's address is data: it pickles and it is in ``asdict``, but no ``repr`` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeAlias
+
+from attrs import field, frozen
+
+from altcraft_balance.errors import AltcraftBalanceError, InvalidQuery
+from altcraft_balance.fields import (
+    Fields,
+    FieldValue,
+    checked_id,
+    checked_integer,
+    checked_key,
+    checked_text,
+)
+from altcraft_balance.secret import HIDDEN
+
+__all__ = [
+    "Balance",
+    "BalanceQuery",
+    "ByCustomField",
+    "ByEmail",
+    "ByPhone",
+    "ByProfileId",
+    "Currency",
+    "CurrencyEid",
+    "CurrencyIid",
+    "Failed",
+    "Found",
+    "Matching",
+    "Outcome",
+    "RawMatching",
+]
+
+#: Fields that the client itself sends with every lookup.
+OUR_FIELDS: Final = frozenset(
+    {"token", "loyalty_program_id", "points_currency_iid", "points_currency_eid"}
+)
+
+
+def _hide(_: object) -> str:
+    return HIDDEN
+
+
+def _by(check: Callable[[Any, str], object], name: str) -> Callable[[Any, Any, Any], None]:
+    def validate(_: object, __: object, value: Any) -> None:
+        check(value, name)
+
+    return validate
+
+
+# ── how a member is found ────────────────────────────────────────────────────────────────────
+
+
+def _email(_: object, __: object, value: Any) -> None:
+    local, at, domain = checked_key(value, "email").rpartition("@")
+    if not (local and at and domain):
+        raise InvalidQuery("email must have an '@' with something on both sides of it")
+
+
+def _phone(_: object, __: object, value: Any) -> None:
+    if not any(character.isdigit() for character in checked_key(value, "phone")):
+        raise InvalidQuery("phone has no digit: give it in international form")
+
+
+def _custom_value(_: object, __: object, value: Any) -> None:
+    if isinstance(value, str):
+        checked_text(value, "the custom field's value")
+    else:
+        checked_integer(value, "the custom field's value (if it is not text)")
+
+
+@frozen
+class ByEmail:
+    """The member with this e-mail address."""
+
+    email: str = field(repr=_hide, validator=_email)
+
+
+@frozen
+class ByPhone:
+    """The member with this phone number, in international form."""
+
+    phone: str = field(repr=_hide, validator=_phone)
+
+
+@frozen
+class ByProfileId:
+    """The member with this profile id, an opaque text (often 24 hexadecimal digits)."""
+
+    profile_id: str = field(repr=_hide, validator=_by(checked_key, "profile_id"))
+
+
+@frozen
+class ByCustomField:
+    """The member whose custom field `name` has this value.
+
+    Custom fields are typed: 42 and "42" are different values in JSON, and are sent as given.
+    """
+
+    name: str = field(validator=_by(checked_key, "the custom field's name"))
+    value: str | int = field(repr=_hide, validator=_custom_value)
+
+
+def _raw(_: object, __: object, fields: Fields) -> None:
+    if not isinstance(fields.get("matching"), str):
+        raise InvalidQuery("RawMatching needs a field 'matching' with the matching's name")
+    _not_ours(fields, "RawMatching")
+
+
+def _not_ours(fields: Mapping[str, FieldValue], what: str) -> None:
+    if taken := OUR_FIELDS.intersection(fields):
+        raise InvalidQuery(f"{what} may not name {min(taken)!r}: the client sends that field")
+
+
+@frozen
+class RawMatching:
+    """Any other matching: `fields` go into the request as they are, ``matching`` among them."""
+
+    fields: Fields = field(converter=Fields, repr=_hide, validator=_raw)
+
+
+Matching: TypeAlias = ByEmail | ByPhone | ByProfileId | ByCustomField | RawMatching
+_MATCHINGS = (ByEmail, ByPhone, ByProfileId, ByCustomField, RawMatching)
+
+
+# ── which points ─────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class CurrencyIid:
+    """A points currency by its internal id."""
+
+    iid: int = field(validator=_by(checked_id, "the currency's internal id"))
+
+
+@frozen
+class CurrencyEid:
+    """A points currency by its external id."""
+
+    eid: str = field(validator=_by(checked_key, "the currency's external id"))
+
+
+Currency: TypeAlias = CurrencyIid | CurrencyEid
+
+
+# ── one lookup ───────────────────────────────────────────────────────────────────────────────
+
+
+def _matching(_: object, __: object, value: Any) -> None:
+    if isinstance(value, str):
+        raise InvalidQuery("a plain text is no matching: write ByEmail(...), ByPhone(...) or so")
+    if not isinstance(value, _MATCHINGS):
+        raise InvalidQuery(f"matching must be ByEmail(...) or so, not {type(value).__name__}")
+
+
+def _program(_: object, __: object, value: Any) -> None:
+    if value is not None:
+        checked_id(value, "loyalty_program_id")
+
+
+def _currency(_: object, __: object, value: Any) -> None:
+    if value is not None and not isinstance(value, CurrencyIid | CurrencyEid):
+        raise InvalidQuery(
+            f"currency must be CurrencyIid(...) or CurrencyEid(...), not {type(value).__name__}"
+        )
+
+
+def _extra(value: Mapping[str, FieldValue] | None) -> Fields | None:
+    return None if value is None else Fields(value)
+
+
+@frozen
+class BalanceQuery:
+    """One lookup; what is None comes from the client.
+
+    Attributes:
+        matching: how the member is found.
+        loyalty_program_id: the loyalty program's id (not the ``loyalty_id`` of promo codes).
+        currency: which points currency.
+        extra: further fields for the request; may not name one that is sent already.
+        tag: the caller's own; not in equality, hash or ``repr``.
+
+    Raises:
+        InvalidQuery: a value that cannot be sent; the sentence says which and why.
+    """
+
+    matching: Matching = field(validator=_matching)
+    loyalty_program_id: int | None = field(default=None, validator=_program, kw_only=True)
+    currency: Currency | None = field(default=None, validator=_currency, kw_only=True)
+    extra: Fields | None = field(
+        default=None, converter=_extra, repr=lambda v: HIDDEN if v else "None", kw_only=True
+    )
+    tag: Any = field(default=None, eq=False, repr=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.extra is not None:
+            _not_ours(self.extra, "extra")
+
+
+@frozen(kw_only=True)
+class Balance:
+    """What the platform answered.
+
+    Attributes:
+        total_balance: all points of the account.
+        active_balance: points that can be spent now; not promised to be less than the total.
+        currency: the currency that was asked for; the reply does not name one.
+        loyalty_program_id: the program that was asked for.
+        looked_up_at: when the reply came (aware, UTC).
+        possibly_stale: the server marked the reply as a repetition of an earlier one.
+    """
+
+    total_balance: Decimal
+    active_balance: Decimal
+    currency: Currency | None = None
+    loyalty_program_id: int
+    looked_up_at: datetime
+    possibly_stale: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: amounts as text without an exponent, the time in ISO 8601."""
+        currency: dict[str, Any] | None = None
+        if isinstance(self.currency, CurrencyIid):
+            currency = {"iid": self.currency.iid}
+        elif self.currency is not None:
+            currency = {"eid": self.currency.eid}
+        return {
+            "total_balance": format(self.total_balance, "f"),
+            "active_balance": format(self.active_balance, "f"),
+            "currency": currency,
+            "loyalty_program_id": self.loyalty_program_id,
+            "looked_up_at": self.looked_up_at.isoformat(),
+            "possibly_stale": self.possibly_stale,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Balance:
+        """The balance that `as_dict` gave.
+
+        Raises:
+            ValueError: a field is missing or is not what `as_dict` writes.
+        """
+        try:
+            return cls(
+                total_balance=Decimal(fields["total_balance"]),
+                active_balance=Decimal(fields["active_balance"]),
+                currency=_currency_from(fields["currency"]),
+                loyalty_program_id=fields["loyalty_program_id"],
+                looked_up_at=datetime.fromisoformat(fields["looked_up_at"]),
+                possibly_stale=fields["possibly_stale"],
+            )
+        except (KeyError, TypeError, InvalidOperation) as error:
+            trouble = f"{type(error).__name__}: {error}"
+        raise ValueError(f"not what Balance.as_dict() gives: {trouble}")
+
+
+def _currency_from(value: Mapping[str, Any] | None) -> Currency | None:
+    if value is None:
+        return None
+    return CurrencyIid(value["iid"]) if "iid" in value else CurrencyEid(value["eid"])
+
+
+# ── one item of a batch ──────────────────────────────────────────────────────────────────────
+
+
+@frozen(kw_only=True)
+class _Item:
+    query: BalanceQuery
+    index: int
+    attempts: int = 0
+    requests: int = 0
+    elapsed_s: float = 0.0
+
+
+@frozen(kw_only=True)
+class Found(_Item):
+    """A lookup of a batch that gave a balance.
+
+    Attributes:
+        query: what was asked.
+        index: its place in the source, from 0.
+        balance: the answer.
+        attempts: attempts that count against ``max_attempts``.
+        requests: all that was sent for it, throttled answers and free repeats included.
+        elapsed_s: seconds from when the item was taken from the source, waits included.
+    """
+
+    balance: Balance
+
+
+@frozen(kw_only=True)
+class Failed(_Item):
+    """A lookup of a batch that failed; `error` says why, the rest is as in `Found`."""
+
+    error: AltcraftBalanceError
+
+
+Outcome: TypeAlias = Found | Failed
