@@ -92,7 +92,7 @@ _HOMES: Final = {
     "settings": ("Limits", "RetryPolicy", "Timeouts"),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0605
+__all__ = sorted([*_HOME, "__version__"])
 
 if not TYPE_CHECKING:
 

@@ -1,0 +1,69 @@
+"""The reply's envelope, the same behind both formats: a code, a text, and the data.
+
+``{"error": 0, "error_text": "...", "data": {...}}`` (reference page). Code 0 is success and
+nothing else says so: not the HTTP status, not the text, which may be empty. The code may be a
+number or a numeric text; keys come in any order, and unknown ones are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+__all__ = ["MAX_ELEMENTS", "BadEnvelope", "Envelope", "NotAnEnvelope", "open_envelope"]
+
+#: An envelope has six elements. What has more than this many is refused before it is parsed,
+#: and since nothing nests deeper than it has elements, this bounds the depth as well.
+MAX_ELEMENTS: Final = 256
+_CODE = re.compile(r"-?[0-9]{1,9}\Z")
+
+
+class NotAnEnvelope(Exception):
+    """Not the platform's reply: empty, a gateway's page, or cut short. Worth a repeat."""
+
+
+class BadEnvelope(Exception):
+    """The platform's envelope, with content that cannot be trusted. A repeat changes nothing."""
+
+
+@frozen
+class Envelope:
+    """What a reply said, before anybody asks whether that is good.
+
+    Attributes:
+        code: 0 is success.
+        text: the platform's words, maybe empty.
+        data: the fields of ``data``; None when it is missing or empty.
+    """
+
+    code: int
+    text: str
+    data: Mapping[str, Any] | None
+
+
+def open_envelope(fields: Any) -> Envelope:
+    """The envelope in `fields`, which a parser made of a whole reply.
+
+    Raises:
+        NotAnEnvelope: there is no ``error`` in it.
+        BadEnvelope: there is, but not as documented.
+    """
+    if not isinstance(fields, Mapping) or "error" not in fields:
+        raise NotAnEnvelope("it has no field 'error'")
+    text, data = fields.get("error_text"), fields.get("data")
+    return Envelope(
+        code=_code(fields["error"]),
+        text=text if isinstance(text, str) else "",
+        data=data if isinstance(data, Mapping) and data else None,
+    )
+
+
+def _code(value: Any) -> int:
+    if isinstance(value, str) and _CODE.match(value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise BadEnvelope("its 'error' is not a whole number")

@@ -1,0 +1,189 @@
+"""A reply's status, headers and bytes to a `Balance` or an error.
+
+Who decides, in this order: an envelope with an error, at any HTTP status; then a status outside
+2xx; then a body that is no envelope. Application errors were seen with 200 and with 4xx, so the
+status alone decides nothing. Nothing is ever read as a zero balance that did not say zero.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from altcraft_balance.codec import json, xml
+from altcraft_balance.codec.amounts import read_amount
+from altcraft_balance.codec.envelope import BadEnvelope, Envelope, NotAnEnvelope, open_envelope
+from altcraft_balance.codec.request import WireRequest
+from altcraft_balance.errors import (
+    API_ERRORS,
+    AltcraftBalanceError,
+    ApiError,
+    HttpStatusError,
+    NotAMember,
+    RateLimited,
+    RedirectRefused,
+    UnexpectedReply,
+)
+from altcraft_balance.models import Balance
+from altcraft_balance.secret import redact
+
+__all__ = ["read_reply"]
+
+_BOM: Final = b"\xef\xbb\xbf"
+_MAX_TEXT: Final = 500
+_HINTS: Final = {
+    401: "the server wants another token or other credentials",
+    404: "is base_url right, and is the platform v75 or newer?",
+    407: "the proxy wants credentials",
+}
+
+
+def read_reply(
+    wire: WireRequest,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    looked_up_at: datetime,
+    retry_after_s: float | None = None,
+    not_a_member: Collection[int] = (),
+) -> Balance:
+    """The balance that the reply to `wire` holds.
+
+    Args:
+        wire: the request that it answers.
+        status: the HTTP status.
+        headers: the reply's headers, asked for by lower-case names.
+        body: the decoded body.
+        looked_up_at: when the reply came (aware, UTC).
+        retry_after_s: what ``Retry-After`` said, in seconds, if it was there and readable.
+        not_a_member: the codes by which this server says that the member is unknown.
+
+    Raises:
+        ApiError: the envelope says so; or one of its subclasses.
+        RateLimited: HTTP 429, 503 with ``Retry-After``, or code 429.
+        HttpStatusError: a status outside 2xx without an error in an envelope.
+        UnexpectedReply: anything else that is not the documented envelope.
+    """
+    envelope: Envelope | None = None
+    trouble: NotAnEnvelope | BadEnvelope
+    try:
+        envelope = _open(body)
+        if envelope.code == 0 and 200 <= status < 300:
+            return _balance(wire, envelope, headers, looked_up_at)
+    except (NotAnEnvelope, BadEnvelope) as caught:
+        trouble = caught
+    # Raised here and not in the block above, so that no parser's error hangs on to ours.
+    if envelope is not None and envelope.code != 0:
+        raise _api_error(wire, status, envelope, retry_after_s, not_a_member)
+    if not 200 <= status < 300:
+        raise _http_error(status, headers, retry_after_s)
+    raise UnexpectedReply(
+        f"the reply is not the documented envelope: {trouble} ({_described(headers, body)})",
+        transient=isinstance(trouble, NotAnEnvelope),
+        status=status,
+    )
+
+
+def _open(body: bytes) -> Envelope:
+    """Choose the parser by the first character: an XML request may be answered in JSON."""
+    text = body.removeprefix(_BOM).lstrip(b" \t\r\n")
+    if not text:
+        raise NotAnEnvelope("it is empty")
+    if text.startswith(b"{"):
+        return open_envelope(json.read(text))
+    if not text.startswith(b"<"):
+        raise NotAnEnvelope("it is neither JSON nor XML")
+    if text[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise NotAnEnvelope("it is an HTML page, as gateways send")
+    return open_envelope(xml.read(text))
+
+
+def _balance(
+    wire: WireRequest, envelope: Envelope, headers: Mapping[str, str], looked_up_at: datetime
+) -> Balance:
+    data = envelope.data
+    if data is None:
+        raise BadEnvelope("it reports success, but has no data")
+    for name in ("total_balance", "active_balance"):
+        if name not in data:
+            raise BadEnvelope(f"it reports success, but its data has no {name}")
+    return Balance(
+        total_balance=read_amount(data["total_balance"], "total_balance"),
+        active_balance=read_amount(data["active_balance"], "active_balance"),
+        currency=wire.currency,
+        loyalty_program_id=wire.loyalty_program_id,
+        looked_up_at=looked_up_at,
+        possibly_stale=_is_duplicate(headers),
+    )
+
+
+def _is_duplicate(headers: Mapping[str, str]) -> bool:
+    """Whether the platform marks the reply as one it gave to an earlier request."""
+    marks = (headers.get("duplicate-request"), headers.get("x-duplicate-request"))
+    return any(mark is not None and mark.strip().lower() in {"true", "1"} for mark in marks)
+
+
+def _api_error(
+    wire: WireRequest,
+    status: int,
+    envelope: Envelope,
+    retry_after_s: float | None,
+    not_a_member: Collection[int],
+) -> AltcraftBalanceError:
+    code, text = envelope.code, _cleaned(envelope.text, wire)
+    message = f"the platform answered error {code}: {_one_line(text) or 'no text'} (HTTP {status})"
+    fields: dict[str, Any] = {"code": code, "text": text, "status": status}
+    if code in not_a_member:
+        return NotAMember(message, **fields)
+    if 400 <= code <= 404:
+        return API_ERRORS.get(code, ApiError)(message, **fields)
+    if code == 429 or _is_throttled(status, retry_after_s):
+        return RateLimited(message, retry_after_s=retry_after_s, **fields)
+    transient = 500 <= code <= 599 or _is_transient(status)
+    return ApiError(message, transient=transient, retry_after_s=retry_after_s, **fields)
+
+
+def _http_error(
+    status: int, headers: Mapping[str, str], retry_after_s: float | None
+) -> AltcraftBalanceError:
+    message = f"HTTP {status} without an envelope"
+    if hint := _HINTS.get(status):
+        message += f": {hint}"
+    if 300 <= status < 400:
+        return RedirectRefused(
+            f"{message}: a redirect, which is never followed: correct base_url", status=status
+        )
+    if _is_throttled(status, retry_after_s):
+        return RateLimited(message, status=status, retry_after_s=retry_after_s)
+    return HttpStatusError(
+        message, status=status, transient=_is_transient(status), retry_after_s=retry_after_s
+    )
+
+
+def _is_throttled(status: int, retry_after_s: float | None) -> bool:
+    return status == 429 or (status == 503 and retry_after_s is not None)
+
+
+def _is_transient(status: int) -> bool:
+    return status == 408 or status >= 500
+
+
+def _cleaned(text: str, wire: WireRequest) -> str:
+    """The server's words without our secrets, in the spellings in which a server may echo them."""
+    values = wire.hidden_values()
+    spellings = {s for v in values for s in (v, quote(v), quote(v, safe="@+"), html.escape(v))}
+    return redact(text, spellings)[:_MAX_TEXT]
+
+
+def _one_line(text: str) -> str:
+    """`text` as it may stand in a log: no line breaks, escape codes or other control characters."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def _described(headers: Mapping[str, str], body: bytes) -> str:
+    content_type = _one_line(headers.get("content-type", "no content type"))[:80]
+    return f"{content_type}, {len(body)} bytes"

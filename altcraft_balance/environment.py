@@ -1,0 +1,145 @@
+"""Settings from an environment mapping: which variable is which argument, and how it is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from altcraft_balance.errors import ConfigurationError, InvalidQuery
+from altcraft_balance.models import Currency, CurrencyEid, CurrencyIid
+from altcraft_balance.secret import Secret
+from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
+
+__all__ = ["VARIABLES", "from_environment"]
+
+
+def _truth(text: str) -> bool:
+    word = text.strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("yes or no is expected")
+
+
+def _code_list(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.replace(",", " ").split())
+
+
+def _optional_seconds(text: str) -> float | None:
+    return None if text.strip().lower() == "none" else float(text)
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+#: Variable (after the prefix) -> argument, and how its text is read.
+VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "BASE_URL": ("base_url", _plain),
+    "LOYALTY_PROGRAM_ID": ("loyalty_program_id", int),
+    "FORMAT": ("format", _plain),
+    "AUTH": ("auth", _plain),
+    "TRANSPORT": ("transport", _plain),
+    "NOT_A_MEMBER": ("not_a_member", _code_list),
+    "FATAL_CODES": ("fatal_codes", _code_list),
+    "CA_FILE": ("ca_file", _plain),
+    "CLIENT_CERT": ("client_cert", _plain),
+    "PROXY": ("proxy", _plain),
+    "TRUST_ENV": ("trust_env", _truth),
+    "USER_AGENT": ("user_agent", _plain),
+    "REQUEST_IDS": ("request_ids", _truth),
+    "MAX_BODY_BYTES": ("max_body_bytes", int),
+    "ALLOW_HTTP": ("allow_http", _truth),
+    "MAX_ATTEMPTS": ("retry.max_attempts", int),
+    "RETRY_BASE_S": ("retry.base_s", float),
+    "RETRY_CAP_S": ("retry.cap_s", float),
+    "CONNECT_S": ("timeouts.connect_s", float),
+    "ATTEMPT_S": ("timeouts.attempt_s", float),
+    "DEADLINE_S": ("timeouts.deadline_s", _optional_seconds),
+    "ITEM_DEADLINE_S": ("timeouts.item_deadline_s", _optional_seconds),
+    "CONCURRENCY": ("limits.concurrency", int),
+}
+
+_GROUPS: Final[dict[str, Callable[..., Any]]] = {
+    "retry": RetryPolicy,
+    "timeouts": Timeouts,
+    "limits": Limits,
+}
+
+
+def from_environment(
+    environ: Mapping[str, str], prefix: str, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a `BalanceClient`, as `environ` has them and `overrides` correct them.
+
+    An empty variable counts as unset.
+
+    Raises:
+        ConfigurationError: a needed variable is missing, or a value cannot be read.
+    """
+    found = {name: environ[prefix + name] for name in _names() if environ.get(prefix + name)}
+    arguments = _plain_settings(found, prefix)
+    if "currency" not in overrides:
+        arguments["currency"] = _currency(found, prefix)
+    if "token" not in overrides:
+        arguments["token"] = _token(found, prefix, environ)
+    arguments.update(overrides)
+    needed = {"base_url": "BASE_URL", "token": "TOKEN (or TOKEN_FILE)"}
+    if missing := [prefix + name for key, name in needed.items() if arguments.get(key) is None]:
+        raise ConfigurationError(f"not set: {', '.join(missing)}; set it in the environment")
+    return arguments
+
+
+def _names() -> list[str]:
+    return [*VARIABLES, "POINTS_CURRENCY_EID", "POINTS_CURRENCY_IID", "TOKEN", "TOKEN_FILE"]
+
+
+def _plain_settings(found: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    for name, (argument, read) in VARIABLES.items():
+        if name not in found:
+            continue
+        group, _, member = argument.rpartition(".")
+        target = groups.setdefault(group, {}) if group else arguments
+        target[member] = _read(prefix + name, found[name], read)
+    arguments.update({name: _GROUPS[name](**values) for name, values in groups.items()})
+    return arguments
+
+
+def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:
+    trouble = ""
+    try:
+        return read(text)
+    except ValueError as error:
+        trouble = str(error)
+    raise ConfigurationError(f"{name}={text!r} cannot be read: {trouble}")
+
+
+def _currency(found: Mapping[str, str], prefix: str) -> Currency | None:
+    eid, iid = found.get("POINTS_CURRENCY_EID"), found.get("POINTS_CURRENCY_IID")
+    trouble = ""
+    if eid and iid:
+        raise ConfigurationError(
+            f"set {prefix}POINTS_CURRENCY_EID or {prefix}POINTS_CURRENCY_IID, but not both"
+        )
+    try:
+        if iid:
+            return CurrencyIid(_read(f"{prefix}POINTS_CURRENCY_IID", iid, int))
+        return CurrencyEid(eid) if eid else None
+    except InvalidQuery as error:
+        trouble = str(error)
+    raise ConfigurationError(trouble)
+
+
+def _token(found: Mapping[str, str], prefix: str, environ: Mapping[str, str]) -> Secret | None:
+    if "TOKEN" in found and "TOKEN_FILE" in found:
+        raise ConfigurationError(f"set {prefix}TOKEN or {prefix}TOKEN_FILE, but not both")
+    if "TOKEN_FILE" in found:
+        return Secret.from_file(found["TOKEN_FILE"])
+    if "TOKEN" not in found:
+        return None
+    # By reference when it can be, so that the client's settings may go to another process.
+    return Secret.from_env(f"{prefix}TOKEN") if environ is os.environ else Secret(found["TOKEN"])

@@ -1,0 +1,104 @@
+"""Whether a lookup asks again, and when: one decision, made from values.
+
+- ``FINAL`` stops.
+- Attempts that failed count against `max_attempts`; throttled ones cost time only.
+- A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
+- A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from attrs import evolve, frozen
+
+from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
+from altcraft_balance.policy.backoff import backoff_s
+from altcraft_balance.policy.classify import What, classify
+from altcraft_balance.settings import RetryPolicy
+
+__all__ = ["MAX_PAUSE_S", "Again", "Progress", "Stop", "after_failure", "attempt_limit_s"]
+
+MAX_PAUSE_S: Final = 900.0
+
+
+@frozen
+class Progress:
+    """How far one lookup has come.
+
+    Attributes:
+        attempts: attempts that count against ``max_attempts``.
+        throttled: answers that asked for a pause.
+        requests: all that was sent, throttled answers and free repeats included.
+    """
+
+    attempts: int = 0
+    throttled: int = 0
+    requests: int = 0
+
+
+@frozen
+class Again:
+    """Ask again after `wait_s` seconds, with this `progress`."""
+
+    wait_s: float
+    progress: Progress
+
+
+@frozen
+class Stop:
+    """Do not ask again; `error` is the lookup's end."""
+
+    error: AltcraftBalanceError
+    progress: Progress
+
+
+Decision: TypeAlias = Again | Stop
+
+
+def after_failure(
+    policy: RetryPolicy,
+    progress: Progress,
+    error: AltcraftBalanceError,
+    *,
+    left_s: float | None,
+    draw: float,
+) -> Decision:
+    """What follows the failure of an attempt.
+
+    Args:
+        policy: the limits.
+        progress: how far the lookup had come before this attempt; its request counts already.
+        error: how the attempt ended.
+        left_s: seconds until the lookup's deadline; None without one.
+        draw: a number from 0 up to 1, drawn by the caller.
+    """
+    what = classify(error)
+    if what is What.THROTTLED:
+        progress = evolve(progress, throttled=progress.throttled + 1)
+    else:
+        progress = evolve(progress, attempts=progress.attempts + 1)
+    if what is What.FINAL or progress.attempts >= policy.max_attempts:
+        return Stop(error, progress)
+    asked_s = error.retry_after_s or 0.0
+    if asked_s > MAX_PAUSE_S:
+        return Stop(error, progress)
+    wait_s = asked_s + backoff_s(policy, progress.attempts + progress.throttled, draw)
+    if left_s is not None and wait_s >= left_s:
+        return Stop(_out_of_time(error, wait_s), progress)
+    return Again(wait_s, progress)
+
+
+def attempt_limit_s(attempt_s: float, left_s: float | None) -> float:
+    """Seconds that one attempt may take: its own limit, or what is left of the lookup's."""
+    return attempt_s if left_s is None else min(attempt_s, left_s)
+
+
+def _out_of_time(error: AltcraftBalanceError, wait_s: float) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        f"no time for another attempt before the deadline; the last one: {error}",
+        phase="backoff",
+        last_error=error,
+        retry_after_s=error.retry_after_s if error.retry_after_s is not None else wait_s,
+        maybe_sent=error.maybe_sent,
+    )

@@ -1,0 +1,275 @@
+"""Frozen settings, checked once.
+
+A wrong setting is one `ConfigurationError` with one sentence: what was wrong, what is accepted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from altcraft_balance.errors import ConfigurationError, InvalidQuery
+from altcraft_balance.models import BalanceQuery, Currency, RawMatching
+from altcraft_balance.secret import HIDDEN, Secret
+
+__all__ = [
+    "Auth",
+    "ClientSettings",
+    "Format",
+    "Limits",
+    "RetryPolicy",
+    "Timeouts",
+    "TokenSource",
+    "endpoint_url",
+]
+
+Format: TypeAlias = Literal["json", "xml"]
+Auth: TypeAlias = Literal["body", "header", "both"]
+TokenSource: TypeAlias = Secret | Callable[[], Awaitable[str]]
+#: Where the endpoint stands below the base URL (developer guide, "Get points account balance").
+ENDPOINT: Final = "api/v1.1/loyalty/account/balance"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.6.2
+_OUR_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "proxy-authorization",
+        "request-id",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+_LOOPBACK = re.compile(r"localhost\Z|127(\.\d{1,3}){3}\Z|::1\Z", re.IGNORECASE)
+
+_Validator: TypeAlias = Callable[[Any, Any, Any], None]
+
+
+def _number(low: float, *, above: bool = False, optional: bool = False) -> _Validator:
+    bound = f"{'greater than' if above else 'at least'} {low:g}"
+
+    def validate(_: object, attribute: Any, value: Any) -> None:
+        if value is None and optional:
+            return
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or value < low or (above and value == low):
+            raise ConfigurationError(f"{attribute.name} must be a number {bound}, not {value!r}")
+
+    return validate
+
+
+def _whole(low: int) -> _Validator:
+    def validate(_: object, attribute: Any, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise ConfigurationError(
+                f"{attribute.name} must be a whole number of at least {low}, not {value!r}"
+            )
+
+    return validate
+
+
+def _one_of(choices: tuple[str, ...]) -> _Validator:
+    def validate(_: object, attribute: Any, value: Any) -> None:
+        if value not in choices:
+            raise ConfigurationError(
+                f"{attribute.name} must be one of {', '.join(choices)}, not {value!r}"
+            )
+
+    return validate
+
+
+@frozen
+class RetryPolicy:
+    """How often and how patiently a lookup is repeated.
+
+    Attributes:
+        max_attempts: attempts that count, the first one included.
+        base_s: the longest wait before the first repeat, in seconds; it doubles each time.
+        cap_s: no wait is drawn from beyond this many seconds.
+    """
+
+    max_attempts: int = field(default=6, validator=_whole(1))
+    base_s: float = field(default=0.1, validator=_number(0))
+    cap_s: float = field(default=20.0, validator=_number(0))
+
+
+@frozen
+class Timeouts:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect_s: name resolution, connecting and TLS, of one connection.
+        attempt_s: one attempt, from the first byte sent to the last byte read.
+        deadline_s: a whole `get_balance`, waits included; None: no limit.
+        item_deadline_s: a whole item of a batch; None: as long as the run lasts.
+    """
+
+    connect_s: float = field(default=3.0, validator=_number(0, above=True))
+    attempt_s: float = field(default=10.0, validator=_number(0, above=True))
+    deadline_s: float | None = field(default=30.0, validator=_number(0, above=True, optional=True))
+    item_deadline_s: float | None = field(
+        default=None, validator=_number(0, above=True, optional=True)
+    )
+
+
+@frozen
+class Limits:
+    """How much is asked at once.
+
+    Attributes:
+        concurrency: requests on the way at any moment, all callers of a client together.
+    """
+
+    concurrency: int = field(default=64, validator=_whole(1))
+
+
+def _token(value: Any) -> TokenSource:
+    if isinstance(value, Secret) or callable(value):
+        return value  # type: ignore[no-any-return]
+    return Secret(value)
+
+
+def _codes(value: Any) -> frozenset[int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return frozenset({value})
+    codes = value if isinstance(value, Collection) else [None]
+    if not all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
+        raise ConfigurationError("error codes must be whole numbers, such as {401, 402}")
+    return frozenset(codes)
+
+
+def _headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(_header(name, text) for name, text in (value or {}).items())
+
+
+def _header(name: str, value: str) -> tuple[str, str]:
+    if not isinstance(name, str) or not _HEADER_NAME.match(name):
+        raise ConfigurationError("a header's name must be a token of RFC 9110, such as X-Team")
+    if name.lower() in _OUR_HEADERS:
+        raise ConfigurationError(f"headers may not set {name}: the client sets that one itself")
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ConfigurationError(f"the header {name} must be printable ASCII text in one line")
+    return name, value
+
+
+def _user_agent(_: object, __: object, value: Any) -> None:
+    if value is not None:
+        _header("X-User-Agent", value)
+
+
+def _query_defaults(settings: ClientSettings, _: Any, __: Any) -> None:
+    try:
+        BalanceQuery(
+            RawMatching({"matching": "email"}),
+            loyalty_program_id=settings.loyalty_program_id,
+            currency=settings.currency,
+        )
+        return
+    except InvalidQuery as error:
+        trouble = str(error)
+    raise ConfigurationError(trouble)
+
+
+def _tls(settings: ClientSettings, _: object, context: Any) -> None:
+    if context is None:
+        return
+    if not isinstance(context, ssl.SSLContext):
+        raise ConfigurationError("ssl_context must be an ssl.SSLContext")
+    if settings.ca_file or settings.client_cert:
+        raise ConfigurationError("give ssl_context, or ca_file and client_cert, but not both")
+
+
+def _proxy(_: object, __: object, value: Any) -> None:
+    if value is not None:
+        _split_url(value, "proxy", userinfo=True)
+
+
+@frozen(kw_only=True)
+class ClientSettings:
+    """Everything that a `BalanceClient` can be told; its docstring says what each means."""
+
+    base_url: str
+    token: TokenSource = field(converter=_token, repr=lambda _: HIDDEN)
+    currency: Currency | None = None
+    loyalty_program_id: int | None = field(default=None, validator=_query_defaults)
+    format: Format = field(default="json", validator=_one_of(get_args(Format)))
+    auth: Auth = field(default="body", validator=_one_of(get_args(Auth)))
+    transport: Any = "aiohttp"
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    timeouts: Timeouts = field(factory=Timeouts)
+    limits: Limits = field(factory=Limits)
+    not_a_member: frozenset[int] = field(default=frozenset(), converter=_codes)
+    fatal_codes: frozenset[int] = field(default=frozenset({401, 402, 403}), converter=_codes)
+    ca_file: str | os.PathLike[str] | None = None
+    client_cert: str | tuple[str, str] | None = None
+    ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)
+    proxy: str | None = field(default=None, validator=_proxy, repr=lambda _: HIDDEN)
+    trust_env: bool = False
+    headers: tuple[tuple[str, str], ...] = field(
+        default=(), converter=_headers, repr=lambda _: HIDDEN
+    )
+    user_agent: str | None = field(default=None, validator=_user_agent)
+    request_ids: bool = False
+    max_body_bytes: int = field(default=65536, validator=_whole(256))
+    allow_http: bool = False
+    url: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "url", endpoint_url(self.base_url, allow_http=self.allow_http))
+        for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigurationError(f"{name} must be a {kind.__name__}(...)")
+
+
+def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
+    """The endpoint below `base_url`: a path prefix is kept, with exactly one slash between.
+
+    Raises:
+        ConfigurationError: not an ``https`` URL of a host, or plain ``http`` to a host that is
+            not this machine, without `allow_http`.
+    """
+    parts = _split_url(base_url, "base_url")
+    if parts.query or parts.fragment or "?" in base_url or "#" in base_url:
+        raise ConfigurationError("base_url must not have a query or a fragment")
+    if parts.scheme == "http" and not (allow_http or _LOOPBACK.match(parts.hostname or "")):
+        raise ConfigurationError(
+            f"base_url is plain http to {parts.hostname}, which shows the token to everyone on "
+            "the way: use https, or allow_http if that network is safe"
+        )
+    return f"{base_url.rstrip('/')}/{ENDPOINT}"
+
+
+def _split_url(url: Any, name: str, *, userinfo: bool = False) -> Any:
+    example = f"{name} must look like https://ru.altkraft.com"
+    trouble = ""
+    if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
+        raise ConfigurationError(f"{example}, without blanks or control characters")
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError as error:
+        trouble = str(error)
+    if trouble:
+        raise ConfigurationError(f"{example}: {trouble}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_fits:
+        raise ConfigurationError(f"{example}: a scheme (http or https), a host and maybe a port")
+    if "@" in parts.netloc and not userinfo:
+        raise ConfigurationError(f"{name} must not carry a user name or a password")
+    return parts

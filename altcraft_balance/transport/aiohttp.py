@@ -1,0 +1,243 @@
+"""The transport over aiohttp: one session, no cookies, no redirects, no limits but ours.
+
+Gzip is not asked for, since a reply has some hundred bytes; it is understood if it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from altcraft_balance.errors import (
+    AltcraftBalanceError,
+    AttemptTimeout,
+    ConfigurationError,
+    ConnectionFailed,
+    UnexpectedReply,
+)
+from altcraft_balance.settings import ClientSettings
+from altcraft_balance.transport.failures import translate
+from altcraft_balance.transport.guard import (
+    FRESH,
+    Connect,
+    GuardedBody,
+    Look,
+    has_arrived,
+    make_connector,
+)
+from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
+from altcraft_balance.transport.port import RawReply, SendFailed, Tell
+from altcraft_balance.transport.sweep import Sweep
+from altcraft_balance.transport.tls import build_context
+
+__all__ = ["AiohttpTransport"]
+
+
+class AiohttpTransport:
+    """Sends requests to the endpoint of `settings` through one `aiohttp.ClientSession`.
+
+    Args:
+        settings: where to, through what proxy, with what certificates and limits.
+        user_agent: the ``User-Agent`` header.
+        tell: is told what happens to connections.
+        connect: makes a connection in the place of aiohttp's own way.
+        look: looks for what has arrived on an idle connection.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        user_agent: str,
+        tell: Tell = lambda _: None,
+        connect: Connect | None = None,
+        look: Look = has_arrived,
+    ) -> None:
+        self._settings, self._tell = settings, tell
+        self._connect, self._look = connect, look
+        self._host = urlsplit(settings.url).netloc
+        self._own = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+
+    async def open(self, *, warm: int = 0) -> None:
+        """Make the session on the running loop, and `warm` idle connections."""
+        settings = self._settings
+        try:
+            self._url = URL(settings.url)
+            proxy = URL(settings.proxy) if settings.proxy else None
+        except ValueError as error:
+            raise ConfigurationError(f"base_url or proxy cannot be used: {error}") from None
+        self._proxy = proxy
+        context = await self._tls_context()
+        self._sweep = Sweep(asyncio.get_running_loop())
+        self._session = aiohttp.ClientSession(
+            connector=make_connector(
+                tell=self._tell,
+                look=self._look,
+                connect=self._connect,
+                connect_s=settings.timeouts.connect_s,
+                ssl=context,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeouts.connect_s),
+            auto_decompress=False,
+            trust_env=settings.trust_env,
+        )
+        if warm:
+            await self._warm(warm)
+
+    async def aclose(self) -> None:
+        """Close the session and the timer."""
+        self._sweep.close()
+        await self._session.close()
+
+    async def send(
+        self, body: bytes, headers: Mapping[str, str], *, limit_s: float, fresh: bool = False
+    ) -> RawReply:
+        """Post `body`; a connection that turns out unclean costs another one, not a request."""
+        wanted = {**headers, **self._own}
+        with_limit = self._sweep.within(limit_s)
+        trouble: SendFailed
+        payload = GuardedBody(body, self._look)
+        try:
+            with with_limit:
+                while True:
+                    reply = await self._exchange(payload, wanted, fresh)
+                    if reply is not None:
+                        return reply
+                    self._tell("dropped_when_written")
+                    payload, fresh = GuardedBody(body, self._look), True
+        except TimeoutError:
+            error: AltcraftBalanceError = AttemptTimeout(
+                f"no whole reply from {self._host} within {limit_s:.3g} s",
+                maybe_sent=payload.written,
+            )
+            trouble = SendFailed(error, reused=payload.reused)
+        except SendFailed as failed:
+            trouble = failed
+        raise trouble.with_traceback(None)
+
+    async def _exchange(
+        self, payload: GuardedBody, headers: Mapping[str, str], fresh: bool
+    ) -> RawReply | None:
+        """One request and its reply; None when nothing was sent on an idle connection."""
+        failure: BaseException
+        token = FRESH.set(fresh)
+        try:
+            response = await self._session.post(
+                self._url,
+                data=payload,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+            )
+            if payload.written:
+                return await self._whole(response, payload)
+            response.close()  # it lay on the connection before we asked
+            return None
+        except aiohttp.ClientError as error:
+            failure = error
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                raise
+            failure = error
+        finally:
+            FRESH.reset(token)
+        if payload.refused or not (fresh or payload.written or _is_about_connecting(failure)):
+            return None
+        raise SendFailed(self._translated(failure, payload), reused=payload.reused)
+
+    def _translated(self, failure: BaseException, payload: GuardedBody) -> AltcraftBalanceError:
+        return translate(
+            failure,
+            host=self._host,
+            connect_s=self._settings.timeouts.connect_s,
+            written=payload.written,
+        )
+
+    async def _whole(self, response: aiohttp.ClientResponse, payload: GuardedBody) -> RawReply:
+        """Read the reply to its end, and no further than the cap."""
+        error: AltcraftBalanceError
+        try:
+            raw = await self._read(response)
+            encoding = response.headers.get("content-encoding", "")
+            body = decode_body(raw, encoding, self._settings.max_body_bytes)
+            return RawReply(response.status, response.headers, body, payload.reused)
+        except TooLarge:
+            error = UnexpectedReply(
+                f"the reply is larger than max_body_bytes ({self._settings.max_body_bytes})",
+                status=response.status,
+            )
+        except CannotDecode as damage:
+            error = ConnectionFailed(f"the reply is damaged: {damage}", maybe_sent=True)
+        finally:
+            if not response.content.at_eof():
+                response.close()
+        raise SendFailed(error, reused=payload.reused)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        limit = self._settings.max_body_bytes
+        if (response.content_length or 0) > limit:
+            raise TooLarge
+        body = await response.content.readany()
+        while not response.content.at_eof():
+            body += await response.content.readany()
+            if len(body) > limit:
+                raise TooLarge
+        return body
+
+    async def _tls_context(self) -> ssl.SSLContext | bool:
+        settings = self._settings
+        if settings.ssl_context is not None:
+            return settings.ssl_context
+        if not settings.url.startswith("https:") and not settings.proxy:
+            return True
+        return await build_context(ca_file=settings.ca_file, client_cert=settings.client_cert)
+
+    async def _warm(self, count: int) -> None:
+        """Open connections at once, then lay all of them into the pool."""
+        made = await asyncio.gather(
+            *(self._connection() for _ in range(count)), return_exceptions=True
+        )
+        failures = [item for item in made if isinstance(item, BaseException)]
+        for connection in made:
+            if not isinstance(connection, BaseException):
+                connection.release()
+        if failures:
+            payload = GuardedBody(b"", self._look)
+            raise SendFailed(self._translated(failures[0], payload))
+
+    async def _connection(self) -> Any:
+        connector = self._session.connector
+        if connector is None:
+            raise aiohttp.ClientConnectionError("closed")
+        request = aiohttp.ClientRequest(
+            "POST",
+            self._url,
+            loop=asyncio.get_running_loop(),
+            session=self._session,
+            proxy=self._proxy,
+        )
+        token = FRESH.set(True)
+        try:
+            return await connector.connect(request, [], aiohttp.ClientTimeout())
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        finally:
+            FRESH.reset(token)
+
+
+def _is_about_connecting(failure: BaseException) -> bool:
+    """Whether there was no connection at all, rather than one that ended before it was used."""
+    return isinstance(
+        failure,
+        aiohttp.ClientConnectorError
+        | aiohttp.ConnectionTimeoutError
+        | aiohttp.ClientHttpProxyError
+        | aiohttp.InvalidURL,
+    )

@@ -1,0 +1,197 @@
+"""The guard: one connection never carries a stranger's answer.
+
+HTTP/1.1 tells answers apart by their order alone, and a balance names no member. aiohttp gives
+a reply that lies unasked on an idle connection to the next request, so a pooled connection is
+looked at twice: when it is taken from the pool, and again in the step that writes the request's
+first byte, which on Python 3.11 comes one turn of the loop later. If anything has arrived on it,
+even if only in the kernel's buffer, or if it is closing, it is dropped and nothing was sent.
+
+What arrives after the request was written cannot be told from the answer by any HTTP/1.1 client.
+
+The hooks are three methods of aiohttp that are not documented. Where they are missing, in
+another aiohttp, `make_connector` gives one connection to each request: slower, still right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import select
+import ssl
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, Final, TypeAlias
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import BaseConnector, Connection
+from aiohttp.payload import BytesPayload
+
+from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.port import Tell
+
+__all__ = ["FRESH", "Connect", "GuardedBody", "Look", "has_arrived", "make_connector"]
+
+#: ``connect(protocol_factory, host, port, ssl=...)`` as `loop.create_connection` does it.
+Connect: TypeAlias = Callable[..., Awaitable[tuple[Any, Any]]]
+#: Whether anything has arrived on a transport that nobody has read yet.
+Look: TypeAlias = Callable[[asyncio.Transport], bool]
+
+#: Set around a request that must have a connection of its own.
+FRESH: Final[ContextVar[bool]] = ContextVar("FRESH", default=False)
+
+
+def has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether the kernel holds something for this connection: bytes, its end, or an error."""
+    socket = transport.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
+        return True
+    if hasattr(select, "poll"):  # select() cannot look at descriptors from 1,024 on
+        poll = select.poll()
+        poll.register(socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([socket], [], [], 0)[0])
+
+
+class WatchedConnection(ResponseHandler):
+    """aiohttp's side of a connection, with a memory of what came unasked.
+
+    Attributes:
+        pooled: it has lain in the pool, so that its other end may have gone.
+        asked: a request has been written and its reply has not been taken yet.
+        stray: something arrived while nothing was asked.
+    """
+
+    pooled = False
+    asked = False
+    stray = False
+
+    def data_received(self, data: bytes) -> None:
+        if data and not self.asked:
+            self.stray = True
+        super().data_received(data)
+
+    def is_clean(self, look: Look) -> bool:
+        """Whether a request may be written: nothing has come, and the other end is there."""
+        transport = self.transport
+        if transport is None or transport.is_closing() or self.stray or self.should_close:
+            return False
+        # On a connection that is new, TLS may have left tickets in the kernel's buffer.
+        return not (self.pooled and look(transport))
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """aiohttp's pool with the first look, a connect limit that is exact, and a connect of ours."""
+
+    def __init__(
+        self,
+        *,
+        tell: Tell,
+        look: Look,
+        connect: Connect | None,
+        connect_s: float,
+        **options: Any,
+    ) -> None:
+        super().__init__(limit=0, **options)
+        self._tell, self._look = tell, look
+        self._open, self._connect_s = connect, connect_s
+        self._factory = functools.partial(WatchedConnection, loop=self._loop)  # type: ignore[assignment]
+
+    async def _get(self, key: Any, traces: Any) -> Connection | None:
+        if FRESH.get():
+            return None
+        while (connection := await super()._get(key, traces)) is not None:
+            protocol = connection.protocol
+            if isinstance(protocol, WatchedConnection):
+                protocol.pooled = True
+                if protocol.is_clean(self._look):
+                    return connection
+            self._tell("dropped_when_taken")
+            connection.close()
+        return None
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        protocol.asked = False
+        super()._release(key, protocol, should_close=should_close)
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+        async with asyncio.timeout(self._connect_s):
+            protocol = await self._connected(req, traces, timeout)
+        self._tell("connected")
+        return protocol
+
+    async def _connected(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+        if self._open is None:
+            return await super()._create_connection(req, traces, timeout)
+        context: ssl.SSLContext | None = self._get_ssl_context(req)
+        _, protocol = await self._open(self._factory, req.url.raw_host, req.port, ssl=context)
+        return protocol  # type: ignore[no-any-return]
+
+
+class GuardedBody(BytesPayload):
+    """A request's body that takes the second look, in the step that writes its first byte.
+
+    aiohttp holds the headers back until the body comes, and writes both at once.
+
+    Attributes:
+        written: the request left on a connection that was clean.
+        refused: the connection was not; nothing was written.
+        connection: the connection that it was to be written to, once there is one.
+    """
+
+    def __init__(self, body: bytes, look: Look) -> None:
+        super().__init__(HiddenBytes(body))
+        self._look = look
+        self.written = False
+        self.refused = False
+        self.connection: WatchedConnection | None = None
+
+    @property
+    def reused(self) -> bool:
+        """Whether the connection had lain in the pool."""
+        return self.connection is not None and self.connection.pooled
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write the whole body, or raise `ConnectionError` when the connection is not clean."""
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """As `write`; the length is the body's own."""
+        protocol = getattr(writer, "protocol", None)
+        if isinstance(protocol, WatchedConnection):
+            self.connection = protocol
+            if not protocol.is_clean(self._look):
+                self.refused = True
+                raise ConnectionError("the idle connection was not clean")
+            protocol.asked = True
+        self.written = True
+        await writer.write(self._value)
+
+
+def make_connector(
+    *, tell: Tell, look: Look, connect: Connect | None, connect_s: float, **options: Any
+) -> aiohttp.TCPConnector:
+    """A connector without a limit of its own: the guarded one, or one that never reuses."""
+    if not hooks_present():
+        return aiohttp.TCPConnector(limit=0, force_close=True, **options)
+    return GuardedConnector(tell=tell, look=look, connect=connect, connect_s=connect_s, **options)
+
+
+def hooks_present() -> bool:
+    """Whether this aiohttp still has the methods that the guard hangs on to."""
+    return (
+        _takes(BaseConnector, "_get", ["self", "key", "traces"])
+        and _takes(BaseConnector, "_release", ["self", "key", "protocol", "should_close"])
+        and _takes(ResponseHandler, "data_received", ["self", "data"])
+        and _takes(BytesPayload, "write_with_length", ["self", "writer", "content_length"])
+        and isinstance(getattr(ResponseHandler, "should_close", None), property)
+    )
+
+
+def _takes(owner: type, method: str, parameters: list[str]) -> bool:
+    found = getattr(owner, method, None)
+    return found is not None and list(inspect.signature(found).parameters) == parameters
