@@ -5,7 +5,7 @@ The public names load on first use, so that importing the package imports no HTT
 
 from typing import TYPE_CHECKING, Final
 
-__version__: Final = "0.1.0"  # a constant: importlib.metadata would cost 34 ms at import
+from altcraft_balance.version import __version__
 
 if TYPE_CHECKING:
     from altcraft_balance.client import BalanceClient as BalanceClient
@@ -92,7 +92,7 @@ _HOMES: Final = {
     "settings": ("Limits", "RetryPolicy", "Timeouts"),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = ["__version__", *sorted(_HOME)]
 
 if not TYPE_CHECKING:
 

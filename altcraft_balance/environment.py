@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import Currency, CurrencyEid, CurrencyIid
-from altcraft_balance.secret import Secret
+from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
 
 __all__ = ["VARIABLES", "from_environment"]
@@ -80,11 +80,15 @@ def from_environment(
         ConfigurationError: a needed variable is missing, or a value cannot be read.
     """
     found = {name: environ[prefix + name] for name in _names() if environ.get(prefix + name)}
+    found.update({name: HiddenStr(found[name]) for name in ("TOKEN", "PROXY") if name in found})
+    # By reference when it can be, so that the client's settings may go to another process.
+    by_reference = environ is os.environ
+    del environ  # what raises below shows its locals to whoever asks for them
     arguments = _plain_settings(found, prefix)
     if "currency" not in overrides:
         arguments["currency"] = _currency(found, prefix)
     if "token" not in overrides:
-        arguments["token"] = _token(found, prefix, environ)
+        arguments["token"] = _token(found, prefix, by_reference)
     arguments.update(overrides)
     needed = {"base_url": "BASE_URL", "token": "TOKEN (or TOKEN_FILE)"}
     if missing := [prefix + name for key, name in needed.items() if arguments.get(key) is None]:
@@ -134,12 +138,11 @@ def _currency(found: Mapping[str, str], prefix: str) -> Currency | None:
     raise ConfigurationError(trouble)
 
 
-def _token(found: Mapping[str, str], prefix: str, environ: Mapping[str, str]) -> Secret | None:
+def _token(found: Mapping[str, str], prefix: str, by_reference: bool) -> Secret | None:
     if "TOKEN" in found and "TOKEN_FILE" in found:
         raise ConfigurationError(f"set {prefix}TOKEN or {prefix}TOKEN_FILE, but not both")
     if "TOKEN_FILE" in found:
         return Secret.from_file(found["TOKEN_FILE"])
     if "TOKEN" not in found:
         return None
-    # By reference when it can be, so that the client's settings may go to another process.
-    return Secret.from_env(f"{prefix}TOKEN") if environ is os.environ else Secret(found["TOKEN"])
+    return Secret.from_env(f"{prefix}TOKEN") if by_reference else Secret(found["TOKEN"])

@@ -13,15 +13,28 @@ from typing import Any, Final, TypeAlias
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.secret import HIDDEN
 
-__all__ = ["FieldValue", "Fields", "checked_id", "checked_integer", "checked_key", "checked_text"]
+__all__ = [
+    "FieldValue",
+    "Fields",
+    "checked_id",
+    "checked_integer",
+    "checked_key",
+    "checked_text",
+    "sendable",
+]
 
 FieldValue: TypeAlias = str | int
-_INT64: Final = range(-(2**63), 2**63)
+_INT64: Final = 2**63
 #: What no XML 1.0 document can carry (W3C XML 1.0, production 2), and lone surrogates,
 #: which UTF-8 cannot: refused for both formats, so that both accept the same members.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _BLANK_LINES = re.compile(r"[\t\r\n]")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
+
+
+def sendable(text: str) -> bool:
+    """Whether both formats can carry every character of `text`."""
+    return _UNSENDABLE.search(text) is None
 
 
 def checked_text(value: Any, name: str) -> str:
@@ -30,7 +43,7 @@ def checked_text(value: Any, name: str) -> str:
         raise InvalidQuery(f"{name} must be text (str), not {type(value).__name__}")
     if not value.strip():
         raise InvalidQuery(f"{name} is empty: give the value that the platform knows")
-    if _UNSENDABLE.search(value):
+    if not sendable(value):
         raise InvalidQuery(f"{name} has characters that cannot be sent (control characters)")
     return value
 
@@ -47,7 +60,7 @@ def checked_integer(value: Any, name: str) -> int:
     """An integer of 64 bits; `bool` is none."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidQuery(f"{name} must be an integer (int), not {type(value).__name__}")
-    if value not in _INT64:
+    if not -_INT64 <= value < _INT64:
         raise InvalidQuery(f"{name} does not fit into 64 bits")
     return value
 
@@ -101,7 +114,7 @@ def _field_name(name: Any) -> str:
 
 def _field(name: str, value: Any) -> FieldValue:
     if isinstance(value, str):
-        if _UNSENDABLE.search(value):
+        if not sendable(value):
             raise InvalidQuery(f"field {name!r} has characters that cannot be sent")
         return value
     return value if isinstance(value, bool) else checked_integer(value, f"field {name!r}")

@@ -252,8 +252,8 @@ class Balance:
         """
         try:
             return cls(
-                total_balance=Decimal(fields["total_balance"]),
-                active_balance=Decimal(fields["active_balance"]),
+                total_balance=_amount_from(fields["total_balance"]),
+                active_balance=_amount_from(fields["active_balance"]),
                 currency=_currency_from(fields["currency"]),
                 loyalty_program_id=fields["loyalty_program_id"],
                 looked_up_at=datetime.fromisoformat(fields["looked_up_at"]),
@@ -262,6 +262,15 @@ class Balance:
         except (KeyError, TypeError, InvalidOperation) as error:
             trouble = f"{type(error).__name__}: {error}"
         raise ValueError(f"not what Balance.as_dict() gives: {trouble}")
+
+
+def _amount_from(value: Any) -> Decimal:
+    if not isinstance(value, str):
+        raise TypeError("an amount must be text, since a float would damage it")
+    amount = Decimal(value)
+    if not amount.is_finite():
+        raise TypeError("an amount must be a finite number")
+    return amount
 
 
 def _currency_from(value: Mapping[str, Any] | None) -> Currency | None:

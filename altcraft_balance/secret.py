@@ -54,6 +54,10 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._origin: Literal["value", "env", "file"] = "value"
         self._reference = ""
+        # Hidden before anything can raise: frames show their locals.
+        kind, value = type(value), HiddenStr(value) if isinstance(value, str) else HiddenStr("")
+        if not issubclass(kind, str):
+            raise ConfigurationError(f"the token must be text (str), not {kind.__name__}")
         self._value = _checked(value, "the token")
 
     @classmethod
@@ -84,7 +88,8 @@ class Secret:
             ConfigurationError: the variable is not set, or the file cannot be read.
         """
         if self._origin == "env":
-            return _checked(os.environ.get(self._reference, ""), f"variable {self._reference}")
+            value = HiddenStr(os.environ.get(self._reference, ""))
+            return _checked(value, f"variable {self._reference}")
         if self._origin == "file":
             return _checked(_read(self._reference), f"the token file {self._reference}")
         return self._value
@@ -137,11 +142,7 @@ def _refuse_pickle() -> NoReturn:
     )
 
 
-def _checked(value: str, what: str) -> HiddenStr:
-    # The caller's own `value` is hidden before anything can raise: frames show their locals.
-    kind, value = type(value), HiddenStr(value) if isinstance(value, str) else HiddenStr("")
-    if not issubclass(kind, str):
-        raise ConfigurationError(f"{what} must be text (str), not {kind.__name__}")
+def _checked(value: HiddenStr, what: str) -> HiddenStr:
     if not value:
         raise ConfigurationError(f"{what} is empty or not set: give the account's API token")
     if _CONTROL.search(value):
@@ -157,4 +158,6 @@ def _read(path: str) -> HiddenStr:
         trouble = error.strerror or type(error).__name__
     except UnicodeDecodeError:
         trouble = "it is not UTF-8 text"
+    except ValueError:
+        trouble = "it is not a path"
     raise ConfigurationError(f"the token file {path} cannot be read: {trouble}")

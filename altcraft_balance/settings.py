@@ -5,7 +5,6 @@ A wrong setting is one `ConfigurationError` with one sentence: what was wrong, w
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import ssl
@@ -27,6 +26,7 @@ __all__ = [
     "RetryPolicy",
     "Timeouts",
     "TokenSource",
+    "checked_seconds",
     "endpoint_url",
 ]
 
@@ -59,17 +59,19 @@ _OUR_HEADERS: Final = frozenset(
 )
 _LOOPBACK = re.compile(r"localhost\Z|127(\.\d{1,3}){3}\Z|::1\Z", re.IGNORECASE)
 
+_LONGEST_S: Final = 1e9  # some thirty years; beyond it floats overflow
+
 _Validator: TypeAlias = Callable[[Any, Any, Any], None]
 
 
 def _number(low: float, *, above: bool = False, optional: bool = False) -> _Validator:
-    bound = f"{'greater than' if above else 'at least'} {low:g}"
+    bound = f"{'greater than' if above else 'at least'} {low:g}, up to a billion"
 
     def validate(_: object, attribute: Any, value: Any) -> None:
         if value is None and optional:
             return
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or value < low or (above and value == low):
+        if not fits or not low <= value <= _LONGEST_S or (above and value == low):
             raise ConfigurationError(f"{attribute.name} must be a number {bound}, not {value!r}")
 
     return validate
@@ -83,6 +85,14 @@ def _whole(low: int) -> _Validator:
             )
 
     return validate
+
+
+def checked_seconds(value: Any, name: str) -> float | None:
+    """A number of seconds above 0, or None for no limit."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (fits and 0 < value <= _LONGEST_S):
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, or None")
+    return value  # type: ignore[no-any-return]
 
 
 def _one_of(choices: tuple[str, ...]) -> _Validator:
@@ -155,7 +165,14 @@ def _codes(value: Any) -> frozenset[int]:
     return frozenset(codes)
 
 
+def _yes_or_no(_: object, attribute: Any, value: Any) -> None:
+    if not isinstance(value, bool):  # "no" would count as yes
+        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}")
+
+
 def _headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError("headers must be a mapping of names to values")
     return tuple(_header(name, text) for name, text in (value or {}).items())
 
 
@@ -221,14 +238,14 @@ class ClientSettings:
     client_cert: str | tuple[str, str] | None = None
     ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)
     proxy: str | None = field(default=None, validator=_proxy, repr=lambda _: HIDDEN)
-    trust_env: bool = False
+    trust_env: bool = field(default=False, validator=_yes_or_no)
     headers: tuple[tuple[str, str], ...] = field(
         default=(), converter=_headers, repr=lambda _: HIDDEN
     )
     user_agent: str | None = field(default=None, validator=_user_agent)
-    request_ids: bool = False
+    request_ids: bool = field(default=False, validator=_yes_or_no)
     max_body_bytes: int = field(default=65536, validator=_whole(256))
-    allow_http: bool = False
+    allow_http: bool = field(default=False, validator=_yes_or_no)
     url: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -258,17 +275,14 @@ def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
 
 def _split_url(url: Any, name: str, *, userinfo: bool = False) -> Any:
     example = f"{name} must look like https://ru.altkraft.com"
-    trouble = ""
     if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
         raise ConfigurationError(f"{example}, without blanks or control characters")
     try:
         parts = urlsplit(url)
         port_fits = parts.port is None or parts.port > 0
-    except ValueError as error:
-        trouble = str(error)
-    if trouble:
-        raise ConfigurationError(f"{example}: {trouble}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_fits:
+    except ValueError:  # not shown: it may quote a password
+        port_fits = False
+    if not port_fits or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(f"{example}: a scheme (http or https), a host and maybe a port")
     if "@" in parts.netloc and not userinfo:
         raise ConfigurationError(f"{name} must not carry a user name or a password")

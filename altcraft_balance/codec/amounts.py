@@ -2,7 +2,7 @@
 
 The platform sends decimal strings with any number of places, ``"1000.00"``, ``"50"`` (reference
 page and its siblings). A JSON number is taken too, when it arrives here undamaged: as an `int`
-or as a `Decimal` made from its text.
+or as its text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def read_amount(value: Any, name: str) -> Decimal:
             of ten of at most 64 either way.
     """
     if isinstance(value, str):
-        text = value.strip(" \t\r\n")
-    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+        text = value.strip()
+    elif isinstance(value, int) and not isinstance(value, bool):
         text = str(value)
     else:
         raise BadEnvelope(f"{name} is not an amount but {_shape(value)}")

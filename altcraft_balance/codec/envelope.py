@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
+
+from altcraft_balance.secret import HIDDEN
 
 __all__ = ["MAX_ELEMENTS", "BadEnvelope", "Envelope", "NotAnEnvelope", "open_envelope"]
 
@@ -35,13 +37,13 @@ class Envelope:
 
     Attributes:
         code: 0 is success.
-        text: the platform's words, maybe empty.
+        text: the platform's words, maybe empty; they may repeat the token or the member's address.
         data: the fields of ``data``; None when it is missing or empty.
     """
 
     code: int
-    text: str
-    data: Mapping[str, Any] | None
+    text: str = field(repr=lambda _: HIDDEN)
+    data: Mapping[str, Any] | None = field(repr=lambda _: HIDDEN)
 
 
 def open_envelope(fields: Any) -> Envelope:
@@ -62,8 +64,7 @@ def open_envelope(fields: Any) -> Envelope:
 
 
 def _code(value: Any) -> int:
-    if isinstance(value, str) and _CODE.match(value.strip()):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and _CODE.match(text.strip()):
+        return int(text)
     raise BadEnvelope("its 'error' is not a whole number")

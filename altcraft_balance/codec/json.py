@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -29,7 +28,7 @@ def write(fields: Mapping[str, FieldValue]) -> bytes:
 
 
 def read(body: bytes) -> Any:
-    """The value in `body`; numbers that a float would damage come as `Decimal`.
+    """The value in `body`; numbers that a float would damage come as their text.
 
     Raises:
         NotAnEnvelope: it is not JSON, or only the beginning of some.
@@ -70,7 +69,7 @@ def _is_faithful(value: Any, quotes: int) -> bool:
 
 
 def _read_slowly(body: bytes) -> Any:
-    return json.loads(body, object_pairs_hook=_object, parse_float=_number, parse_int=_integer)
+    return json.loads(body, object_pairs_hook=_object, parse_float=str, parse_int=str)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -78,16 +77,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise BadEnvelope("a key stands in it twice")
     return found
-
-
-def _number(text: str) -> Decimal | str:
-    # A number longer than any amount stays text: where an amount belongs it is refused there.
-    return Decimal(text) if len(text) <= 128 and _small_exponent(text) else text
-
-
-def _small_exponent(text: str) -> bool:
-    return len(text.lower().partition("e")[2]) <= 4
-
-
-def _integer(text: str) -> int | Decimal | str:
-    return int(text) if len(text) <= 18 else _number(text)

@@ -28,7 +28,7 @@ from altcraft_balance.errors import (
     UnexpectedReply,
 )
 from altcraft_balance.models import Balance
-from altcraft_balance.secret import redact
+from altcraft_balance.secret import HiddenBytes, redact
 
 __all__ = ["read_reply"]
 
@@ -68,6 +68,7 @@ def read_reply(
         HttpStatusError: a status outside 2xx without an error in an envelope.
         UnexpectedReply: anything else that is not the documented envelope.
     """
+    body = HiddenBytes(body)  # the server may repeat the address, and frames show their locals
     envelope: Envelope | None = None
     trouble: NotAnEnvelope | BadEnvelope
     try:
@@ -75,14 +76,14 @@ def read_reply(
         if envelope.code == 0 and 200 <= status < 300:
             return _balance(wire, envelope, headers, looked_up_at)
     except (NotAnEnvelope, BadEnvelope) as caught:
-        trouble = caught
+        trouble = caught.with_traceback(None)
     # Raised here and not in the block above, so that no parser's error hangs on to ours.
     if envelope is not None and envelope.code != 0:
         raise _api_error(wire, status, envelope, retry_after_s, not_a_member)
     if not 200 <= status < 300:
         raise _http_error(status, headers, retry_after_s)
     raise UnexpectedReply(
-        f"the reply is not the documented envelope: {trouble} ({_described(headers, body)})",
+        f"the reply is not the documented envelope: {trouble} ({_described(wire, headers, body)})",
         transient=isinstance(trouble, NotAnEnvelope),
         status=status,
     )
@@ -174,7 +175,7 @@ def _is_transient(status: int) -> bool:
 
 def _cleaned(text: str, wire: WireRequest) -> str:
     """The server's words without our secrets, in the spellings in which a server may echo them."""
-    values = wire.hidden_values()
+    values = map(str.strip, wire.hidden_values())
     spellings = {s for v in values for s in (v, quote(v), quote(v, safe="@+"), html.escape(v))}
     return redact(text, spellings)[:_MAX_TEXT]
 
@@ -184,6 +185,6 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def _described(headers: Mapping[str, str], body: bytes) -> str:
-    content_type = _one_line(headers.get("content-type", "no content type"))[:80]
+def _described(wire: WireRequest, headers: Mapping[str, str], body: bytes) -> str:
+    content_type = _one_line(_cleaned(headers.get("content-type", "no content type"), wire))[:80]
     return f"{content_type}, {len(body)} bytes"

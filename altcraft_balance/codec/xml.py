@@ -25,7 +25,9 @@ OPEN, SEPARATOR, CLOSE = b"<xml>", b"", b"</xml>"
 
 def write(fields: Mapping[str, FieldValue]) -> bytes:
     """`fields` as elements in their order, without the root around them."""
-    text = xmltodict.unparse({"xml": dict(fields)}, full_document=False)
+    # int() because an enumeration's member would be written by its name, not by its value.
+    plain = {k: v if isinstance(v, str | bool) else int(v) for k, v in fields.items()}
+    text = xmltodict.unparse({"xml": plain}, full_document=False)
     # A parser reads a bare carriage return as a line feed (XML 1.0, section 2.11).
     return text[len(OPEN) : -len(CLOSE)].replace("\r", "&#13;").encode()
 

@@ -21,6 +21,7 @@ from altcraft_balance.errors import (
     ConfigurationError,
     ConnectionFailed,
     HttpStatusError,
+    NotAMember,
     RateLimited,
     RedirectRefused,
     TlsRefused,
@@ -57,6 +58,8 @@ def is_fatal(error: AltcraftBalanceError, fatal_codes: Collection[int]) -> bool:
 
     A bare HTTP 403 is not fatal: that is a firewall's page, which may concern one address only.
     """
+    if isinstance(error, NotAMember):
+        return False  # an answer about one member, whatever its code
     if isinstance(error, ApiError):
         return error.code in fatal_codes and not error.transient
     if isinstance(error, RedirectRefused | TlsRefused | ClientClosed | ConfigurationError):

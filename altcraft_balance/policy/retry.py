@@ -78,14 +78,18 @@ def after_failure(
         progress = evolve(progress, throttled=progress.throttled + 1)
     else:
         progress = evolve(progress, attempts=progress.attempts + 1)
-    if what is What.FINAL or progress.attempts >= policy.max_attempts:
+    if what is What.FINAL:
+        return Stop(error, progress)
+    if left_s is not None and left_s <= 0:
+        return Stop(_out_of_time(error, 0.0, phase="attempt"), progress)
+    if progress.attempts >= policy.max_attempts:
         return Stop(error, progress)
     asked_s = error.retry_after_s or 0.0
     if asked_s > MAX_PAUSE_S:
         return Stop(error, progress)
     wait_s = asked_s + backoff_s(policy, progress.attempts + progress.throttled, draw)
     if left_s is not None and wait_s >= left_s:
-        return Stop(_out_of_time(error, wait_s), progress)
+        return Stop(_out_of_time(error, wait_s, phase="backoff"), progress)
     return Again(wait_s, progress)
 
 
@@ -94,10 +98,10 @@ def attempt_limit_s(attempt_s: float, left_s: float | None) -> float:
     return attempt_s if left_s is None else min(attempt_s, left_s)
 
 
-def _out_of_time(error: AltcraftBalanceError, wait_s: float) -> DeadlineExceeded:
+def _out_of_time(error: AltcraftBalanceError, wait_s: float, *, phase: str) -> DeadlineExceeded:
     return DeadlineExceeded(
         f"no time for another attempt before the deadline; the last one: {error}",
-        phase="backoff",
+        phase=phase,
         last_error=error,
         retry_after_s=error.retry_after_s if error.retry_after_s is not None else wait_s,
         maybe_sent=error.maybe_sent,

@@ -88,13 +88,17 @@ class AiohttpTransport:
             auto_decompress=False,
             trust_env=settings.trust_env,
         )
-        if warm:
+        try:
             await self._warm(warm)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Close the session and the timer."""
+        closing = self._session.close()
         self._sweep.close()
-        await self._session.close()
+        await closing
 
     async def send(
         self, body: bytes, headers: Mapping[str, str], *, limit_s: float, fresh: bool = False
@@ -113,11 +117,7 @@ class AiohttpTransport:
                     self._tell("dropped_when_written")
                     payload, fresh = GuardedBody(body, self._look), True
         except TimeoutError:
-            error: AltcraftBalanceError = AttemptTimeout(
-                f"no whole reply from {self._host} within {limit_s:.3g} s",
-                maybe_sent=payload.written,
-            )
-            trouble = SendFailed(error, reused=payload.reused)
+            trouble = SendFailed(self._timed_out(limit_s, payload), reused=payload.reused)
         except SendFailed as failed:
             trouble = failed
         raise trouble.with_traceback(None)
@@ -158,6 +158,13 @@ class AiohttpTransport:
             host=self._host,
             connect_s=self._settings.timeouts.connect_s,
             written=payload.written,
+        )
+
+    def _timed_out(self, limit_s: float, payload: GuardedBody) -> AltcraftBalanceError:
+        if self._session.closed:
+            return ConnectionFailed("the client was closed meanwhile", maybe_sent=payload.written)
+        return AttemptTimeout(
+            f"no whole reply from {self._host} within {limit_s:.3g} s", maybe_sent=payload.written
         )
 
     async def _whole(self, response: aiohttp.ClientResponse, payload: GuardedBody) -> RawReply:

@@ -11,28 +11,23 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from altcraft_balance.transport.scope import Scope
+
 __all__ = ["Limit", "Sweep"]
 
 
-class Limit:
-    """A context manager that cancels its task at `when` and then raises `TimeoutError`.
+class Limit(Scope):
+    """A context manager that ends what is inside with `TimeoutError` at `when`."""
 
-    A cancel from elsewhere goes through, also one that comes in the same moment, by the rules
-    of `asyncio.timeout`: only a cancel that this limit asked for is turned into its error.
-    """
-
-    __slots__ = ("_cancelling", "_sweep", "_task", "expired", "when")
+    __slots__ = ("_sweep", "when")
 
     def __init__(self, sweep: Sweep, when: float) -> None:
+        super().__init__(TimeoutError)
         self._sweep = sweep
         self.when = when
-        self.expired = False
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a Limit is used inside a task")
-        self._task, self._cancelling = task, task.cancelling()
+        super().__enter__()
         self._sweep.add(self)
         return self
 
@@ -43,16 +38,7 @@ class Limit:
         traceback: TracebackType | None,
     ) -> None:
         self._sweep.discard(self)
-        if not self.expired:
-            return
-        ours = self._task.uncancel() <= self._cancelling
-        if ours and kind is asyncio.CancelledError:
-            raise TimeoutError
-
-    def expire(self) -> None:
-        """Cancel the task: its time is up."""
-        self.expired = True
-        self._task.cancel()
+        super().__exit__(kind, error, traceback)
 
 
 class Sweep:
@@ -78,21 +64,25 @@ class Sweep:
         self._limits.discard(limit)
 
     def close(self) -> None:
-        """Cancel the timer."""
+        """Cancel the timer and end all that is in flight."""
+        self._stop_timer()
+        for limit in list(self._limits):
+            limit.cancel()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _set_timer(self, when: float) -> None:
-        self.close()
+        self._stop_timer()
         self._timer = self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
         now = self._loop.time()
-        due = [limit for limit in self._limits if limit.when <= now]
-        for limit in due:
+        for limit in [limit for limit in self._limits if limit.when <= now]:
             self._limits.discard(limit)
-            limit.expire()
+            limit.cancel()
         if self._limits:
             self._set_timer(min(limit.when for limit in self._limits))

@@ -1,0 +1,1 @@
+"""Many lookups: a lazy source, fixed workers, back-pressure, outcomes as values."""

@@ -1,0 +1,48 @@
+"""A small batch as a list: one outcome for each input, in input order, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from typing import Any
+
+from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
+from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
+from altcraft_balance.errors import AltcraftBalanceError, InvalidQuery
+from altcraft_balance.models import Failed, Outcome
+from altcraft_balance.session.session import Session
+
+__all__ = ["gather_outcomes"]
+
+
+async def gather_outcomes(session: Session, items: Items, options: BatchOptions) -> list[Outcome]:
+    """Look all of `items` up; what a fatal answer kept from being sent fails with its error."""
+    Source(items)  # refuses what is no source with its sentence
+    inputs = await _all_of(items)
+    outcomes: list[Outcome | None] = [None] * len(inputs)
+    fatal: AltcraftBalanceError | None = None
+    try:
+        async with OutcomeStream(session, inputs, options) as stream:
+            async for outcome in stream:
+                outcomes[outcome.index] = outcome
+    except AltcraftBalanceError as error:
+        fatal = error
+    return [
+        outcome if outcome is not None else _unasked(inputs[index], index, fatal, options.by)
+        for index, outcome in enumerate(outcomes)
+    ]
+
+
+async def _all_of(items: Items) -> list[Any]:
+    if isinstance(items, AsyncIterable):
+        return [item async for item in items]
+    return list(items)
+
+
+def _unasked(item: Any, index: int, fatal: AltcraftBalanceError | None, by: By | None) -> Failed:
+    try:
+        query = as_query(item, by)
+    except InvalidQuery as error:
+        return Failed(query=stand_in(item), index=index, error=error)
+    if fatal is None:
+        raise RuntimeError("a batch ended normally without an outcome for each input")
+    return Failed(query=query, index=index, error=fatal)

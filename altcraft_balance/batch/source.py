@@ -1,0 +1,90 @@
+"""What a batch reads from: any iterable or async iterable, pulled one item at a time.
+
+An item is a `BalanceQuery`, a matching, or, with `by`, a plain value that `by` makes one of. An
+item that none can be made of becomes a failed outcome and not the end of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+from altcraft_balance.errors import InvalidQuery
+from altcraft_balance.fields import sendable
+from altcraft_balance.models import BalanceQuery, Matching, RawMatching
+
+__all__ = ["By", "Items", "Source", "as_query", "stand_in"]
+
+By: TypeAlias = Callable[[Any], Matching]
+Items: TypeAlias = Iterable[Any] | AsyncIterable[Any]
+
+
+_END: Final = object()
+
+
+class Source:
+    """Pulls from `items`, one puller at a time, and counts.
+
+    Raises:
+        InvalidQuery: `items` is a single text or query, or cannot be iterated.
+    """
+
+    def __init__(self, items: Items) -> None:
+        self._lock = asyncio.Lock()
+        self._plain: Iterator[Any] | None = None
+        self._async: AsyncIterator[Any] | None = None
+        self.taken = 0
+        if isinstance(items, str | bytes):
+            raise InvalidQuery("a single text is no source: give a list, or any other iterable")
+        if isinstance(items, AsyncIterable):
+            self._async = aiter(items)
+        elif isinstance(items, Iterable):
+            self._plain = iter(items)
+        else:
+            raise InvalidQuery(
+                f"a source must be an iterable or an async iterable, not {type(items).__name__}"
+            )
+
+    async def take(self) -> tuple[int, Any] | None:
+        """The next item and its index from 0; None at the end."""
+        async with self._lock:
+            if self._async is not None:
+                item = await anext(self._async, _END)
+            else:
+                item = _END if self._plain is None else next(self._plain, _END)
+            if item is _END:
+                self._plain = self._async = None  # an ended source is not asked again
+                return None
+            index, self.taken = self.taken, self.taken + 1
+            return index, item
+
+
+def as_query(item: Any, by: By | None) -> BalanceQuery:
+    """The query that `item` is or stands for.
+
+    Raises:
+        InvalidQuery: it is neither, and `by` cannot make a matching of it.
+    """
+    if isinstance(item, BalanceQuery):
+        return item
+    if by is None or isinstance(item, Matching):
+        return BalanceQuery(item)
+    return BalanceQuery(_made(item, by))
+
+
+def _made(item: Any, by: By) -> Matching:
+    trouble = ""
+    try:
+        return by(item)
+    except InvalidQuery:
+        raise
+    except Exception as error:  # noqa: BLE001 - the caller's own code may raise anything
+        trouble = type(error).__name__
+    raise InvalidQuery(f"'by' raised {trouble} and made no matching of this item")
+
+
+def stand_in(item: Any) -> BalanceQuery:
+    """A query that carries `item`, of which none could be made, so that the outcome can."""
+    text = item if isinstance(item, str) and sendable(item) else ascii(item)
+    return BalanceQuery(RawMatching({"matching": "invalid", "value": text}))

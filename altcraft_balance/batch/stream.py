@@ -1,0 +1,218 @@
+"""The stream of outcomes: fixed workers pull one lazy source, a reader reads what they bring.
+
+It ends in five ways. The source at its end: normally. A fatal answer, an exception of the
+source, the client's `aclose`, or the run's deadline: nothing more is taken or sent, the outcomes
+of what was in flight come out, then that error is raised. The reader leaves: what is in flight
+is cancelled and awaited. The source is the caller's to close, in every case.
+
+Nothing is created for an item that waits. There are four workers for each slot, so that items
+asleep before a repeat do not idle the slots (simulated at 10 % faults: 1,713 lookups/s with as
+many workers as slots, 2,683/s with twice as many), and a worker is started only when all others
+are busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Final, Self
+
+from attrs import frozen
+
+from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
+from altcraft_balance.batch.window import Window
+from altcraft_balance.errors import (
+    AltcraftBalanceError,
+    ClientClosed,
+    DeadlineExceeded,
+    InvalidQuery,
+)
+from altcraft_balance.models import BalanceQuery, Failed, Found
+from altcraft_balance.policy.classify import is_fatal
+from altcraft_balance.session.brake import Brake, Halted
+from altcraft_balance.session.session import Session
+from altcraft_balance.settings import checked_seconds
+
+__all__ = ["BatchOptions", "OutcomeStream"]
+
+_WORKERS_PER_SLOT: Final = 4
+_ROOM_PER_WORKER: Final = 2
+
+
+@frozen(kw_only=True)
+class BatchOptions:
+    """How a batch is read.
+
+    Attributes:
+        by: makes a matching of a plain value.
+        ordered: outcomes leave in the order of the source.
+        item_deadline_s: seconds for each item, from when it is taken; None: no limit.
+        run_deadline_s: seconds for the whole run; None: no limit.
+    """
+
+    by: By | None = None
+    ordered: bool = False
+    item_deadline_s: float | None = None
+    run_deadline_s: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        checked_seconds(self.item_deadline_s, "item_deadline_s")
+        checked_seconds(self.run_deadline_s, "run_deadline_s")
+
+
+class OutcomeStream:
+    """An async context manager and, inside, an async iterator of `Found` and `Failed`.
+
+    Attributes:
+        unsent: after it has ended early, the queries that were taken but never sent.
+    """
+
+    def __init__(self, session: Session, items: Items, options: BatchOptions) -> None:
+        self._session, self._options = session, options
+        self._source = Source(items)
+        self._most_workers = _WORKERS_PER_SLOT * session.settings.limits.concurrency
+        self._window = Window(_ROOM_PER_WORKER * self._most_workers, ordered=options.ordered)
+        self._brake = Brake(session.brake)
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle = 0
+        self._unsent: dict[int, BalanceQuery] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._state = "new"
+
+    @property
+    def unsent(self) -> tuple[BalanceQuery, ...]:
+        """The queries that were taken but never sent, in the source's order."""
+        return tuple(query for _, query in sorted(self._unsent.items()))
+
+    # ── the reader's side ────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Self:
+        self._session.check()
+        if self._state != "new":
+            raise ClientClosed("a stream is read once: call stream_balances again")
+        self._state = "open"
+        loop = asyncio.get_running_loop()
+        self._run_deadline: float | None = None
+        if self._options.run_deadline_s is not None:
+            self._run_deadline = self._session.clock() + self._options.run_deadline_s
+            self._timer = loop.call_at(self._run_deadline, self._run_is_over)
+        if self._session.brake.reason is not None:
+            self._brake.pull(self._session.brake.reason)
+        self._start_worker()
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Found | Failed:
+        if self._state == "new":
+            raise ClientClosed(
+                "this stream is not open: write "
+                "'async with client.stream_balances(...) as outcomes:' around the loop"
+            )
+        while (outcome := self._window.pop()) is None:
+            if self._state == "ended":
+                raise StopAsyncIteration
+            if not self._workers:
+                self._end()
+            else:
+                await self._window.changed()
+        return outcome
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._state = "ended"
+        self._brake.detach()
+        if self._timer is not None:
+            self._timer.cancel()
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    def _end(self) -> None:
+        """All workers are gone and all outcomes are read: raise what ended the stream, if any."""
+        self._state = "ended"
+        reason = self._brake.reason
+        if reason is None:
+            return
+        if isinstance(reason, AltcraftBalanceError):
+            reason.unsent = self.unsent
+        raise reason
+
+    # ── the workers' side ────────────────────────────────────────────────────────────────────
+
+    def _start_worker(self) -> None:
+        worker = asyncio.create_task(self._work(), name="altcraft_balance worker")
+        self._workers.add(worker)
+        self._idle += 1
+        worker.add_done_callback(self._worker_ended)
+
+    def _worker_ended(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if worker.cancelled():
+            self._brake.pull(asyncio.CancelledError("a worker of the batch was cancelled"))
+        elif (bug := worker.exception()) is not None:
+            self._brake.pull(bug)
+        if not self._workers:
+            self._window.flush()
+
+    async def _work(self) -> None:
+        """Take and look up, one item after another, until the source or the run ends."""
+        try:
+            while (taken := await self._take()) is not None:
+                index, item = taken
+                self._idle -= 1
+                if not self._idle and len(self._workers) < self._most_workers:
+                    self._start_worker()
+                await self._handle(index, item)
+                self._idle += 1
+        except Halted:
+            return
+
+    async def _take(self) -> tuple[int, Any] | None:
+        with self._brake.waiting():
+            await self._window.enter()
+            taken = await self._source.take()
+        if taken is None:
+            self._window.leave()
+        return taken
+
+    async def _handle(self, index: int, item: Any) -> None:
+        session = self._session
+        started = session.clock()
+        try:
+            query = as_query(item, self._options.by)
+        except InvalidQuery as error:
+            error.with_traceback(None)
+            self._window.put(Failed(query=stand_in(item), index=index, error=error))
+            return
+        ended = await session.look_up(
+            query, started=started, deadline=self._deadline(started), brake=self._brake
+        )
+        if ended.halted and not ended.requests:
+            self._unsent[index] = query
+            self._window.leave()
+            return
+        self._window.put(ended.as_outcome(query, index))
+        if ended.error is not None and is_fatal(ended.error, session.settings.fatal_codes):
+            self._brake.pull(ended.error)
+
+    def _deadline(self, started: float) -> float | None:
+        item_s = self._options.item_deadline_s
+        if item_s is None:
+            return self._run_deadline
+        if self._run_deadline is None:
+            return started + item_s
+        return min(started + item_s, self._run_deadline)
+
+    def _run_is_over(self) -> None:
+        self._brake.pull(
+            DeadlineExceeded(
+                f"the run's deadline of {self._options.run_deadline_s:g} s has come", phase="run"
+            )
+        )

@@ -1,0 +1,271 @@
+"""`BalanceClient`: the face of the package for code with an event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from enum import Enum
+from ssl import SSLContext
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+
+from attrs import fields
+
+from altcraft_balance.batch.gather import gather_outcomes
+from altcraft_balance.batch.source import By, Items, as_query
+from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
+from altcraft_balance.environment import from_environment
+from altcraft_balance.errors import ClientClosed, ConfigurationError
+from altcraft_balance.models import Balance, BalanceQuery, Currency, Matching, Outcome
+from altcraft_balance.secret import Secret
+from altcraft_balance.session.session import Session
+from altcraft_balance.session.stats import ClientStats, Health
+from altcraft_balance.settings import (
+    Auth,
+    ClientSettings,
+    Format,
+    Limits,
+    RetryPolicy,
+    Timeouts,
+    checked_seconds,
+)
+from altcraft_balance.telemetry.events import Listener
+from altcraft_balance.transport.port import Tell, Transport
+from altcraft_balance.version import __version__
+
+__all__ = ["BalanceClient"]
+
+
+class _Unset(Enum):
+    """Where None means "no limit", this means "as the client has it"."""
+
+    UNSET = "as the client has it"
+
+
+_UNSET: Final = _Unset.UNSET
+Seconds: TypeAlias = float | Literal[_Unset.UNSET] | None
+
+
+class BalanceClient:
+    """Asks one Altcraft account for points balances; opened by ``async with`` or `open`.
+
+    Args:
+        base_url: the platform's address, such as ``https://ru.altkraft.com``; a path is kept.
+        token: the API token: text, a `Secret`, or an async callable that gives it.
+        loyalty_program_id: the program of every query that does not name one.
+        currency: the points currency of every query that does not name one.
+        format: ``json`` or ``xml``, for the request; the reply may come in either.
+        auth: where the token goes: the ``body``, an ``Authorization`` ``header``, or ``both``.
+        transport: ``aiohttp``, or an object that fits `transport.port.Transport`.
+        retry: how often and how patiently a lookup is repeated.
+        timeouts: limits in seconds for connecting, an attempt, a call, an item.
+        limits: how much is asked at once.
+        not_a_member: codes by which this server says that the member is unknown.
+        fatal_codes: codes that end a batch, since every other lookup would meet them too.
+        ca_file: a PEM file of authorities to trust in the place of the system's.
+        client_cert: a PEM file with certificate and key, or a pair of files.
+        ssl_context: a context of your own, in the place of the two above.
+        proxy: the URL of an HTTP proxy.
+        trust_env: also obey the environment's proxy variables and ``.netrc``.
+        headers: further headers of every request.
+        user_agent: in the place of ``altcraft-balance/VERSION``.
+        request_ids: send a fresh ``Request-ID`` with every attempt.
+        max_body_bytes: the largest reply that is read, decoded.
+        allow_http: allow plain ``http`` to hosts other than this machine.
+        on_event: is called with every event of `telemetry.events`, on the loop.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the sentence says which and what is accepted.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | Secret | Callable[[], Awaitable[str]],
+        loyalty_program_id: int | None = None,
+        currency: Currency | None = None,
+        format: Format = "json",  # noqa: A002 - Altcraft's word
+        auth: Auth = "body",
+        transport: Literal["aiohttp"] | Transport = "aiohttp",
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        not_a_member: int | Collection[int] = (),
+        fatal_codes: int | Collection[int] = frozenset({401, 402, 403}),
+        ca_file: str | os.PathLike[str] | None = None,
+        client_cert: str | tuple[str, str] | None = None,
+        ssl_context: SSLContext | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        request_ids: bool = False,
+        max_body_bytes: int = 65536,
+        allow_http: bool = False,
+        on_event: Listener | None = None,
+    ) -> None:
+        given = locals()
+        names = [a.name for a in fields(ClientSettings) if a.init and a.name in given]
+        settings = ClientSettings(**{name: given[name] for name in names})
+        self._session = Session(settings, _maker_of(settings), on_event=on_event)
+
+    @classmethod
+    def from_env(cls, prefix: str = "ALTCRAFT_", **overrides: Any) -> Self:
+        """A client as the environment has it, with `overrides` for single arguments.
+
+        Reads ``BASE_URL``, ``TOKEN`` or ``TOKEN_FILE``, ``LOYALTY_PROGRAM_ID``,
+        ``POINTS_CURRENCY_EID`` or ``POINTS_CURRENCY_IID``, and a variable for every other plain
+        setting (see `environment.VARIABLES`), each after `prefix`.
+
+        Raises:
+            ConfigurationError: a variable is missing or cannot be read.
+        """
+        return cls(**from_environment(os.environ, prefix, overrides))
+
+    # ── opening and closing ──────────────────────────────────────────────────────────────────
+
+    async def open(self, *, warm: int = 0) -> None:
+        """Open the client on the running loop, with `warm` connections ready from the start.
+
+        Raises:
+            ClientClosed: it was opened before.
+            AltcraftBalanceError: the token, a certificate or a warm connection is not to be had.
+        """
+        await self._session.open(warm=warm)
+
+    async def aclose(self, *, grace_s: float = 10) -> None:
+        """Close the client: what waits ends now, what is on the wire has `grace_s` seconds."""
+        await self._session.aclose(grace_s=grace_s)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose(grace_s=10 if kind is None else 0)
+
+    # ── lookups ──────────────────────────────────────────────────────────────────────────────
+
+    async def get_balance(
+        self, query: Matching | BalanceQuery, *, deadline_s: Seconds = _UNSET
+    ) -> Balance:
+        """The balance of one member.
+
+        Args:
+            query: how the member is found, or a whole query.
+            deadline_s: seconds for all of it, waits and repeats included; None: no limit.
+
+        Raises:
+            AltcraftBalanceError: one of its kinds, with `attempts` and `elapsed_s`.
+        """
+        session = self._session
+        session.check()
+        started = session.clock()
+        limit = session.settings.timeouts.deadline_s if deadline_s is _UNSET else deadline_s
+        checked_seconds(limit, "deadline_s")
+        ended = await session.look_up(
+            as_query(query, None),
+            started=started,
+            deadline=None if limit is None else started + limit,
+            brake=session.brake,
+        )
+        if ended.balance is not None:
+            return ended.balance
+        if ended.halted or ended.error is None:
+            raise ClientClosed(
+                "the client was closed before this lookup had ended",
+                attempts=ended.attempts,
+                elapsed_s=ended.elapsed_s,
+                maybe_sent=ended.requests > 0,
+            )
+        raise ended.error
+
+    async def get_balances(
+        self,
+        queries: Items,
+        *,
+        by: By | None = None,
+        item_deadline_s: Seconds = _UNSET,
+    ) -> list[Outcome]:
+        """One outcome for each of `queries`, in their order; for small batches.
+
+        After a fatal answer the rest are `Failed` with that error and ``requests=0``.
+
+        Args:
+            queries: matchings or queries, or plain values when `by` says what they are.
+            by: makes a matching of a plain value: ``by=ByEmail``.
+            item_deadline_s: seconds for each item, from when it is taken; None: no limit.
+        """
+        self._session.check()
+        options = BatchOptions(by=by, item_deadline_s=self._item_deadline(item_deadline_s))
+        return await gather_outcomes(self._session, queries, options)
+
+    def stream_balances(
+        self,
+        source: Items,
+        *,
+        by: By | None = None,
+        ordered: bool = False,
+        item_deadline_s: Seconds = _UNSET,
+        run_deadline_s: float | None = None,
+    ) -> OutcomeStream:
+        """An async context manager that gives an async iterator of outcomes.
+
+        The source is read lazily, by as many workers as keep the slots busy; a slow reader
+        stops it. It may be infinite. See `batch.stream` for the ways in which a stream ends.
+
+        Args:
+            source: an iterable or async iterable of matchings, queries, or, with `by`, values.
+            by: makes a matching of a plain value: ``by=ByEmail``.
+            ordered: give outcomes in the source's order, within a bounded window.
+            item_deadline_s: seconds for each item, from when it is taken; None: no limit.
+            run_deadline_s: seconds for the whole run; then `DeadlineExceeded` ends it.
+        """
+        self._session.check()
+        options = BatchOptions(
+            by=by,
+            ordered=ordered,
+            item_deadline_s=self._item_deadline(item_deadline_s),
+            run_deadline_s=run_deadline_s,
+        )
+        return OutcomeStream(self._session, source, options)
+
+    def _item_deadline(self, given: Seconds) -> float | None:
+        return self._session.settings.timeouts.item_deadline_s if given is _UNSET else given
+
+    # ── looking at it ────────────────────────────────────────────────────────────────────────
+
+    def stats(self) -> ClientStats:
+        """What was done so far and what is under way; sends nothing."""
+        session = self._session
+        return session.counts.snapshot(slots=session.settings.limits.concurrency)
+
+    def health(self) -> Health:
+        """Whether the client is open and the server answers; sends nothing."""
+        return self._session.counts.health(self._session.state)
+
+    def __repr__(self) -> str:
+        return f"<BalanceClient {self._session.settings.base_url} {self._session.state}>"
+
+
+def _maker_of(settings: ClientSettings) -> Callable[[Tell], Transport]:
+    if not isinstance(settings.transport, str):
+        return lambda _: settings.transport
+    if settings.transport != "aiohttp":
+        raise ConfigurationError(
+            f"transport must be 'aiohttp' or an object that fits, not {settings.transport!r}"
+        )
+
+    def make(tell: Tell) -> Transport:
+        from altcraft_balance.transport.aiohttp import AiohttpTransport
+
+        user_agent = settings.user_agent or f"altcraft-balance/{__version__}"
+        return AiohttpTransport(settings, user_agent=user_agent, tell=tell)
+
+    return make

@@ -1,0 +1,82 @@
+"""The brake: ends the lookups that wait, and lets those that are on the wire finish.
+
+A lookup that waits for a slot, sleeps before a repeat, or is not yet taken from its source has
+sent nothing that is still unanswered, so it can end at once. A client has one brake, and each
+batch one of its own below it: pulling the client's pulls them all.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from altcraft_balance.transport.scope import Scope
+
+__all__ = ["Brake", "Halted"]
+
+
+class Halted(Exception):
+    """The brake was pulled while this waited."""
+
+
+class Brake:
+    """Pulled once, with the reason; what waits under it ends with `Halted`.
+
+    Attributes:
+        reason: the error for which it was pulled; None while it is not.
+    """
+
+    def __init__(self, above: Brake | None = None) -> None:
+        self.reason: BaseException | None = None
+        self._waiting: set[Scope] = set()
+        self._below: set[Brake] = set()
+        self._above = above
+        if above is not None:
+            above._below.add(self)
+
+    def pull(self, reason: BaseException) -> None:
+        """End all that waits; a second reason changes nothing."""
+        if self.reason is not None:
+            return
+        self.reason = reason
+        for scope in list(self._waiting):
+            scope.cancel()
+        for brake in list(self._below):
+            brake.pull(reason)
+
+    def waiting(self) -> Scope:
+        """A context manager for an await that the brake may end.
+
+        Raises:
+            Halted: on entry, when the brake is pulled already.
+        """
+        return _Wait(self)
+
+    def detach(self) -> None:
+        """Leave the brake above: the batch is over."""
+        if self._above is not None:
+            self._above._below.discard(self)
+
+
+class _Wait(Scope):
+    __slots__ = ("_brake",)
+
+    def __init__(self, brake: Brake) -> None:
+        super().__init__(Halted)
+        self._brake = brake
+
+    def __enter__(self) -> Self:
+        if self._brake.reason is not None:
+            raise Halted
+        super().__enter__()
+        self._brake._waiting.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._brake._waiting.discard(self)
+        super().__exit__(kind, error, traceback)

@@ -1,0 +1,160 @@
+"""The session manager: opens, closes, drains; concurrent lookups go through its semaphore.
+
+Nothing here is bound to a loop before `open`, so a client may be made anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+
+from altcraft_balance.errors import AltcraftBalanceError, ClientClosed
+from altcraft_balance.models import BalanceQuery
+from altcraft_balance.session.brake import Brake
+from altcraft_balance.session.lookup import Ended, Lookup
+from altcraft_balance.session.stats import Counts, State
+from altcraft_balance.session.tokens import Tokens
+from altcraft_balance.settings import ClientSettings
+from altcraft_balance.telemetry.events import (
+    Closed,
+    ConnectionChanged,
+    Listener,
+    Opened,
+    TokenReloaded,
+    deaf_to_errors,
+)
+from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One open connection pool, one token, one set of slots.
+
+    Args:
+        settings: what the client was told.
+        make_transport: gives the transport, which tells its news to the callback.
+        on_event: listens to the stream of events.
+        rng: draws the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        make_transport: Callable[[Tell], Transport],
+        *,
+        on_event: Listener | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.counts = Counts()
+        self.rng = rng if rng is not None else random.Random()
+        self.emit = None if on_event is None else deaf_to_errors(on_event)
+        self.brake = Brake()
+        self.transport = make_transport(self._heard)
+        self.tokens = Tokens(settings, reloaded=self._token_reloaded)
+        self.state: State = "new"
+        self._drained: asyncio.Event | None = None
+
+    # ── opening and closing ──────────────────────────────────────────────────────────────────
+
+    async def open(self, *, warm: int = 0) -> None:
+        """Bind to the running loop and process, get the token, open `warm` connections.
+
+        Raises:
+            ClientClosed: it was opened before.
+            AltcraftBalanceError: the token, a certificate or a warm connection is not to be had.
+        """
+        if self.state != "new":
+            raise ClientClosed("a client opens once: make a new BalanceClient")
+        self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
+        self.clock = self._loop.time
+        self.slots = asyncio.BoundedSemaphore(self.settings.limits.concurrency)
+        trouble: AltcraftBalanceError | None = None
+        self.state = "closed"  # until all of it has worked
+        await self.tokens.open()
+        try:
+            await self.transport.open(warm=warm)
+        except SendFailed as failed:
+            trouble = failed.error
+        if trouble is not None:
+            raise trouble
+        self.state = "open"
+        if self.emit is not None:
+            self.emit(Opened())
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """End what waits, let what is on the wire finish for `grace_s` seconds, close all."""
+        if self.state != "open":
+            self.state = "closed"
+            return
+        self.state = "closing"
+        self.brake.pull(ClientClosed("the client was closed while this lookup waited"))
+        try:
+            await self._drain(grace_s)
+        finally:
+            unfinished = self.counts.in_progress
+            self.state = "closed"
+            await self.transport.aclose()
+        if self.emit is not None:
+            self.emit(Closed(unfinished=unfinished))
+
+    async def _drain(self, grace_s: float) -> None:
+        if not self.counts.in_progress:
+            return
+        self._drained = asyncio.Event()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._drained.wait()
+        except TimeoutError:
+            return
+
+    def check(self) -> None:
+        """Raise `ClientClosed` unless this can be used here and now."""
+        if self.state == "new":
+            raise ClientClosed("the client is not open: use 'async with', or await open()")
+        if self.state != "open":
+            raise ClientClosed("the client is closed: make a new BalanceClient")
+        if os.getpid() != self._pid:
+            raise ClientClosed(
+                "the client was opened in another process: open one in each, after the fork"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientClosed("the client was opened on another event loop: open one on each")
+
+    # ── one lookup ───────────────────────────────────────────────────────────────────────────
+
+    async def look_up(
+        self, query: BalanceQuery, *, started: float, deadline: float | None, brake: Brake
+    ) -> Ended:
+        """Look `query` up and say how that ended; see `Lookup`."""
+        counts = self.counts
+        counts.lookups += 1
+        counts.in_progress += 1
+        try:
+            ended = await Lookup(self, query, started=started, deadline=deadline, brake=brake).run()
+        finally:
+            counts.in_progress -= 1
+            if self._drained is not None and not counts.in_progress:
+                self._drained.set()
+        if ended.error is None:
+            counts.found += 1
+        else:
+            counts.failed[ended.error.kind] += 1
+        return ended
+
+    # ── news from below ──────────────────────────────────────────────────────────────────────
+
+    def _heard(self, news: TransportNews) -> None:
+        if news == "connected":
+            self.counts.connections_opened += 1
+        else:
+            self.counts.connections_dropped += 1
+        if self.emit is not None:
+            self.emit(ConnectionChanged(what=news))
+
+    def _token_reloaded(self) -> None:
+        if self.emit is not None:
+            self.emit(TokenReloaded())

@@ -1,0 +1,1 @@
+"""One stream of frozen, redacted events, and readers of it."""
