@@ -92,7 +92,7 @@ _HOMES: Final = {
     "settings": ("Limits", "RetryPolicy", "Timeouts"),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if not TYPE_CHECKING:
 

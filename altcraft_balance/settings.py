@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
@@ -70,8 +70,13 @@ def _number(low: float, *, above: bool = False, optional: bool = False) -> _Vali
     def validate(_: object, attribute: Any, value: Any) -> None:
         if value is None and optional:
             return
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not low <= value <= _LONGEST_S or (above and value == low):
+        fits = (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and low <= value <= _LONGEST_S
+            and not (above and value == low)
+        )
+        if not fits:
             raise ConfigurationError(f"{attribute.name} must be a number {bound}, not {value!r}")
 
     return validate
@@ -95,14 +100,9 @@ def checked_seconds(value: Any, name: str) -> float | None:
     return value  # type: ignore[no-any-return]
 
 
-def _one_of(choices: tuple[str, ...]) -> _Validator:
-    def validate(_: object, attribute: Any, value: Any) -> None:
-        if value not in choices:
-            raise ConfigurationError(
-                f"{attribute.name} must be one of {', '.join(choices)}, not {value!r}"
-            )
-
-    return validate
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
 @frozen
@@ -159,7 +159,7 @@ def _token(value: Any) -> TokenSource:
 def _codes(value: Any) -> frozenset[int]:
     if isinstance(value, int) and not isinstance(value, bool):
         return frozenset({value})
-    codes = value if isinstance(value, Collection) else [None]
+    codes: Collection[Any] = value if isinstance(value, Collection) else [None]
     if not all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
         raise ConfigurationError("error codes must be whole numbers, such as {401, 402}")
     return frozenset(codes)
@@ -226,8 +226,8 @@ class ClientSettings:
     token: TokenSource = field(converter=_token, repr=lambda _: HIDDEN)
     currency: Currency | None = None
     loyalty_program_id: int | None = field(default=None, validator=_query_defaults)
-    format: Format = field(default="json", validator=_one_of(get_args(Format)))
-    auth: Auth = field(default="body", validator=_one_of(get_args(Auth)))
+    format: Format = "json"
+    auth: Auth = "body"
     transport: Any = "aiohttp"
     retry: RetryPolicy = field(factory=RetryPolicy)
     timeouts: Timeouts = field(factory=Timeouts)
@@ -250,6 +250,8 @@ class ClientSettings:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "url", endpoint_url(self.base_url, allow_http=self.allow_http))
+        _check_choice("format", self.format, get_args(Format))
+        _check_choice("auth", self.auth, get_args(Auth))
         for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(f"{name} must be a {kind.__name__}(...)")
@@ -273,17 +275,22 @@ def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
     return f"{base_url.rstrip('/')}/{ENDPOINT}"
 
 
-def _split_url(url: Any, name: str, *, userinfo: bool = False) -> Any:
+def _split_url(url: Any, name: str, *, userinfo: bool = False) -> SplitResult:
     example = f"{name} must look like https://ru.altkraft.com"
     if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
         raise ConfigurationError(f"{example}, without blanks or control characters")
-    try:
-        parts = urlsplit(url)
-        port_fits = parts.port is None or parts.port > 0
-    except ValueError:  # not shown: it may quote a password
-        port_fits = False
-    if not port_fits or parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _parsed(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(f"{example}: a scheme (http or https), a host and maybe a port")
     if "@" in parts.netloc and not userinfo:
         raise ConfigurationError(f"{name} must not carry a user name or a password")
     return parts
+
+
+def _parsed(url: str) -> SplitResult | None:
+    """The parts of `url`; None, and no exception that quotes a password, if it has none."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None

@@ -11,7 +11,7 @@ import html
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from altcraft_balance.codec import json, xml
 from altcraft_balance.codec.amounts import read_amount
@@ -69,24 +69,42 @@ def read_reply(
         UnexpectedReply: anything else that is not the documented envelope.
     """
     body = HiddenBytes(body)  # the server may repeat the address, and frames show their locals
-    envelope: Envelope | None = None
-    trouble: NotAnEnvelope | BadEnvelope
-    try:
-        envelope = _open(body)
-        if envelope.code == 0 and 200 <= status < 300:
-            return _balance(wire, envelope, headers, looked_up_at)
-    except (NotAnEnvelope, BadEnvelope) as caught:
-        trouble = caught.with_traceback(None)
-    # Raised here and not in the block above, so that no parser's error hangs on to ours.
-    if envelope is not None and envelope.code != 0:
-        raise _api_error(wire, status, envelope, retry_after_s, not_a_member)
-    if not 200 <= status < 300:
+    outcome = _understood(wire, status, headers, body, looked_up_at)
+    if isinstance(outcome, Balance):
+        return outcome
+    if isinstance(outcome, Envelope) and outcome.code != 0:
+        raise _api_error(wire, status, outcome, retry_after_s, not_a_member)
+    if isinstance(outcome, Envelope) or not _is_success(status):
         raise _http_error(status, headers, retry_after_s)
     raise UnexpectedReply(
-        f"the reply is not the documented envelope: {trouble} ({_described(wire, headers, body)})",
-        transient=isinstance(trouble, NotAnEnvelope),
+        f"the reply is not the documented envelope: {outcome} ({_described(wire, headers, body)})",
+        transient=isinstance(outcome, NotAnEnvelope),
         status=status,
     )
+
+
+def _understood(
+    wire: WireRequest,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    looked_up_at: datetime,
+) -> Balance | Envelope | NotAnEnvelope | BadEnvelope:
+    """The balance, or the envelope that says why there is none, or what is wrong with the body.
+
+    Troubles are values here, so that no parser's exception hangs on to the error that is raised.
+    """
+    try:
+        envelope = _open(body)
+        if envelope.code != 0 or not _is_success(status):
+            return envelope
+        return _balance(wire, envelope, headers, looked_up_at)
+    except (NotAnEnvelope, BadEnvelope) as trouble:
+        return trouble.with_traceback(None)
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300
 
 
 def _open(body: bytes) -> Envelope:
@@ -176,8 +194,14 @@ def _is_transient(status: int) -> bool:
 def _cleaned(text: str, wire: WireRequest) -> str:
     """The server's words without our secrets, in the spellings in which a server may echo them."""
     values = map(str.strip, wire.hidden_values())
-    spellings = {s for v in values for s in (v, quote(v), quote(v, safe="@+"), html.escape(v))}
-    return redact(text, spellings)[:_MAX_TEXT]
+    return redact(text, {s for value in values for s in _spellings(value)})[:_MAX_TEXT]
+
+
+def _spellings(value: str) -> set[str]:
+    escaped = {html.escape(value), html.escape(value, quote=False)}
+    decimal = {text.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") for text in escaped}
+    quoted = {quote(value, safe=safe) for safe in ("", "/", "@+")}
+    return {value, quote_plus(value)} | quoted | escaped | decimal
 
 
 def _one_line(text: str) -> str:

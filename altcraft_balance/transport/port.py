@@ -77,6 +77,7 @@ class Transport(Protocol):
         Raises:
             SendFailed: there is no reply.
         """
+        ...
 
     async def aclose(self) -> None:
         """Close every connection; what is under way fails."""

@@ -31,7 +31,7 @@ async def build_context(
 def _build(
     ca_file: str | os.PathLike[str] | None, client_cert: str | tuple[str, str] | None
 ) -> ssl.SSLContext:
-    trouble, what = "", f"ca_file {ca_file}"
+    what = f"ca_file {ca_file}"
     try:
         context = ssl.create_default_context(cafile=ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -39,11 +39,10 @@ def _build(
         if client_cert is not None:
             cert, key = (client_cert, None) if isinstance(client_cert, str) else client_cert
             context.load_cert_chain(cert, key, password=_no_password)
+        return context
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         trouble = getattr(error, "strerror", None) or str(error)
-    if trouble:
-        raise ConfigurationError(f"{what} cannot be used: {trouble}")
-    return context
+    raise ConfigurationError(f"{what} cannot be used: {trouble}")
 
 
 def _no_password() -> str:

@@ -1,0 +1,104 @@
+"""Read by mypy and pyright, never run: the public face has the types that it promises."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import assert_never, assert_type
+
+from altcraft_balance import (
+    AltcraftBalanceError,
+    Balance,
+    BalanceClient,
+    BalanceQuery,
+    ByCustomField,
+    ByEmail,
+    ByPhone,
+    ByProfileId,
+    Currency,
+    CurrencyEid,
+    CurrencyIid,
+    DeadlineExceeded,
+    Failed,
+    Found,
+    Limits,
+    Matching,
+    Outcome,
+    RawMatching,
+    RetryPolicy,
+    Sandbox,
+    Secret,
+    Timeouts,
+)
+
+
+async def vault() -> str:
+    return "token"
+
+
+def clients() -> list[BalanceClient]:
+    return [
+        BalanceClient("https://ru.altkraft.com", token="text"),
+        BalanceClient("https://ru.altkraft.com", token=Secret.from_file("/run/token")),
+        BalanceClient(
+            "https://ru.altkraft.com",
+            token=vault,
+            loyalty_program_id=123,
+            currency=CurrencyIid(7),
+            format="xml",
+            auth="both",
+            retry=RetryPolicy(max_attempts=9),
+            timeouts=Timeouts(deadline_s=None),
+            limits=Limits(concurrency=8),
+            not_a_member={440},
+            headers={"X-Team": "loyalty"},
+            on_event=lambda event: None,
+        ),
+        BalanceClient.from_env(format="xml"),
+    ]
+
+
+async def one(client: BalanceClient) -> Decimal:
+    balance = await client.get_balance(ByEmail("user@example.com"), deadline_s=None)
+    assert_type(balance, Balance)
+    assert_type(balance.currency, Currency | None)
+    return balance.total_balance + balance.active_balance
+
+
+async def members() -> AsyncIterator[Matching]:
+    yield ByPhone("+79161234567")
+    yield ByProfileId("5c9f")
+    yield ByCustomField("card", 42)
+    yield RawMatching({"matching": "email_sub", "email": "user@example.com"})
+
+
+async def many(client: BalanceClient) -> None:
+    assert_type(await client.get_balances(["a@example.com"], by=ByEmail), list[Outcome])
+    query = BalanceQuery(ByEmail("a@example.com"), currency=CurrencyEid("stars"), tag=object())
+    await client.get_balances([query], item_deadline_s=3)
+    async with client.stream_balances(members(), ordered=True) as outcomes:
+        async for outcome in outcomes:
+            match outcome:
+                case Found(query=asked, balance=balance):
+                    assert_type(asked, BalanceQuery)
+                    assert_type(balance, Balance)
+                case Failed(error=error):
+                    assert_type(error, AltcraftBalanceError)
+                case _:
+                    assert_never(outcome)
+
+
+def wrong(client: BalanceClient) -> None:
+    client.get_balance("user@example.com")  # type: ignore[arg-type,unused-coroutine]
+    BalanceClient("https://ru.altkraft.com")  # type: ignore[call-arg]
+    BalanceClient("https://ru.altkraft.com", token="t", format="yaml")  # type: ignore[arg-type]
+
+
+def of(error: DeadlineExceeded) -> None:
+    assert_type(error.last_error, AltcraftBalanceError | None)
+    assert_type(error.phase, str)
+
+
+async def sandbox() -> str:
+    async with Sandbox(faults={"reset": 0.1}) as server:
+        return server.url
