@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
 from altcraft_balance.policy.backoff import backoff_s
@@ -35,6 +35,18 @@ class Progress:
     attempts: int = 0
     throttled: int = 0
     requests: int = 0
+
+    def attempted(self) -> Progress:
+        """With one attempt more."""
+        return Progress(self.attempts + 1, self.throttled, self.requests)
+
+    def put_off(self) -> Progress:
+        """With one throttled answer more."""
+        return Progress(self.attempts, self.throttled + 1, self.requests)
+
+    def sent(self) -> Progress:
+        """With one request more."""
+        return Progress(self.attempts, self.throttled, self.requests + 1)
 
 
 @frozen
@@ -75,9 +87,9 @@ def after_failure(
     """
     what = classify(error)
     if what is What.THROTTLED:
-        progress = evolve(progress, throttled=progress.throttled + 1)
+        progress = progress.put_off()
     else:
-        progress = evolve(progress, attempts=progress.attempts + 1)
+        progress = progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)
     if left_s is not None and left_s <= 0:

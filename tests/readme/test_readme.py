@@ -1,0 +1,78 @@
+"""README's promises about itself: what it shows runs, what it lists exists."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from altcraft_balance import BalanceClient, Sandbox, Secret
+from altcraft_balance import errors as errors_module
+from altcraft_balance.environment import VARIABLES
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+#: A block that names a public host is compiled only (and its names are resolved).
+OFFLINE = [block for block in BLOCKS if "https://" not in block]
+
+
+def compiled(block):
+    return compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+async def run(block):
+    code = compiled(block)
+    names = {"__name__": "readme"}
+    if code.co_flags & inspect.CO_COROUTINE:
+        await eval(code, names)
+    else:
+        exec(code, names)
+    return names
+
+
+@pytest.fixture
+async def sandbox(monkeypatch):
+    async with Sandbox() as server:
+        monkeypatch.setenv("ALTCRAFT_BASE_URL", server.url)
+        monkeypatch.setenv("ALTCRAFT_TOKEN", "sandbox-token")
+        monkeypatch.setenv("ALTCRAFT_LOYALTY_PROGRAM_ID", "123")
+        yield server
+
+
+@pytest.mark.parametrize("block", OFFLINE, ids=range(len(OFFLINE)))
+async def test_every_python_block_runs(sandbox, block, capsys):
+    """Each block does what it says, against a sandbox."""
+    await run(block)
+    assert "error" not in capsys.readouterr().out
+
+
+async def test_the_block_that_names_a_host_makes_a_client(tmp_path):
+    """The block with the constructor runs too, up to the point where it would connect."""
+    (block,) = [block for block in BLOCKS if block not in OFFLINE]
+    names = await run(block)
+    assert isinstance(names["client"], BalanceClient)
+    assert names["Secret"] is Secret
+
+
+def test_the_two_commands_stand_at_the_top():
+    """The two commands are there, to the letter."""
+    assert "python -m pip install -e '.[cli]' && altcraft-balance demo" in README
+    assert "python -m pip install -e '.[test]' && python -m pytest" in README
+
+
+def test_every_setting_is_in_the_table():
+    """The settings table has each argument of the client and each variable."""
+    table = README.split("## Settings")[1].split("\n## ")[0]
+    for argument in inspect.signature(BalanceClient.__init__).parameters:
+        assert argument == "self" or re.search(rf"`{argument}[`=]", table), argument
+    for variable in VARIABLES:
+        assert f"`{variable}`" in table, variable
+
+
+def test_every_error_is_in_the_table():
+    """The errors table has each class that a user may meet now."""
+    table = README.split("## Errors")[1].split("\n## ")[0]
+    # CircuitOpen is a name of the design that nothing raises yet.
+    for name in set(errors_module.__all__) - {"API_ERRORS", "CircuitOpen"}:
+        assert f"`{name}`" in table or name == "AltcraftBalanceError", name
