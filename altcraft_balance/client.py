@@ -9,15 +9,13 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
-from attrs import fields
-
 from altcraft_balance.batch.gather import gather_outcomes
 from altcraft_balance.batch.source import By, Items, as_query
 from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
 from altcraft_balance.environment import from_environment
 from altcraft_balance.errors import ClientClosed, ConfigurationError
 from altcraft_balance.models import Balance, BalanceQuery, Currency, Matching, Outcome
-from altcraft_balance.secret import Secret
+from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.session.session import Session
 from altcraft_balance.session.stats import ClientStats, Health
 from altcraft_balance.settings import (
@@ -105,9 +103,32 @@ class BalanceClient:
         allow_http: bool = False,
         on_event: Listener | None = None,
     ) -> None:
-        given = locals()
-        names = [a.name for a in fields(ClientSettings) if a.init and a.name in given]
-        settings = ClientSettings(**{name: given[name] for name in names})
+        # Hidden before anything can raise: frames show their locals.
+        token, proxy = _hidden(token), _hidden(proxy)
+        settings = ClientSettings(
+            base_url=base_url,
+            token=token,
+            loyalty_program_id=loyalty_program_id,
+            currency=currency,
+            format=format,
+            auth=auth,
+            transport=transport,
+            retry=retry,
+            timeouts=timeouts,
+            limits=limits,
+            not_a_member=not_a_member,
+            fatal_codes=fatal_codes,
+            ca_file=ca_file,
+            client_cert=client_cert,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            trust_env=trust_env,
+            headers=headers,
+            user_agent=user_agent,
+            request_ids=request_ids,
+            max_body_bytes=max_body_bytes,
+            allow_http=allow_http,
+        )
         self._session = Session(settings, _maker_of(settings), on_event=on_event)
 
     @classmethod
@@ -121,6 +142,8 @@ class BalanceClient:
         Raises:
             ConfigurationError: a variable is missing or cannot be read.
         """
+        for name in {"token", "proxy"} & overrides.keys():
+            overrides[name] = _hidden(overrides[name])
         return cls(**from_environment(os.environ, prefix, overrides))
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────
@@ -148,7 +171,7 @@ class BalanceClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose(grace_s=10 if kind is None else 0)
+        await self.aclose()
 
     # ── lookups ──────────────────────────────────────────────────────────────────────────────
 
@@ -251,7 +274,14 @@ class BalanceClient:
         return self._session.counts.health(self._session.state)
 
     def __repr__(self) -> str:
-        return f"<BalanceClient {self._session.settings.base_url} {self._session.state}>"
+        session = self.__dict__.get("_session")
+        if session is None:  # in the frame of a constructor that raised
+            return "<BalanceClient>"
+        return f"<BalanceClient {session.settings.base_url} {session.state}>"
+
+
+def _hidden(value: Any) -> Any:
+    return HiddenStr(value) if isinstance(value, str) else value
 
 
 def _maker_of(settings: ClientSettings) -> Callable[[Tell], Transport]:

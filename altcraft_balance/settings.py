@@ -171,7 +171,7 @@ def _yes_or_no(_: object, attribute: Any, value: Any) -> None:
 
 
 def _headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    if value is not None and not isinstance(value, Mapping):
+    if value and not isinstance(value, Mapping):
         raise ConfigurationError("headers must be a mapping of names to values")
     return tuple(_header(name, text) for name, text in (value or {}).items())
 

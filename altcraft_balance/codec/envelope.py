@@ -64,7 +64,7 @@ def open_envelope(fields: Any) -> Envelope:
 
 
 def _code(value: Any) -> int:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = str(value) if isinstance(value, int) else value  # a bool's text is no number
     if isinstance(text, str) and _CODE.match(text.strip()):
         return int(text)
     raise BadEnvelope("its 'error' is not a whole number")

@@ -42,16 +42,14 @@ def read(body: bytes) -> Any:
         value = NotAnEnvelope("it is not whole JSON")
     if isinstance(value, NotAnEnvelope):
         raise value
-    if b"\\" in body or not _is_faithful(value, body.count(b'"')):
-        return _read_slowly(body)
-    return value
+    return value if _is_faithful(value, body.count(b'"')) else _read_slowly(body)
 
 
 def _is_faithful(value: Any, quotes: int) -> bool:
     """Whether `value` has every text of its source and no float.
 
-    In a source without escapes each key and each text brings two quotes, so a pair that was
-    dropped for another with the same key is missed in the count.
+    Each key and each text brings two quotes, so a pair that was dropped for another with the
+    same key is missed in the count. An escaped quote is missed too, so neither hides the other.
     """
     seen, rest = 0, [value]
     while rest:

@@ -86,10 +86,7 @@ def after_failure(
         draw: a number from 0 up to 1, drawn by the caller.
     """
     what = classify(error)
-    if what is What.THROTTLED:
-        progress = progress.put_off()
-    else:
-        progress = progress.attempted()
+    progress = progress.put_off() if what is What.THROTTLED else progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)
     if left_s is not None and left_s <= 0:
