@@ -1,4 +1,4 @@
-"""What may import what, what importing costs, and what the package's root gives."""
+"""What importing the package costs, and what its root gives."""
 
 import ast
 import statistics
@@ -24,19 +24,6 @@ FACE = {
     *("CircuitOpen", "HttpStatusError", "RedirectRefused", "UnexpectedReply", "ApiError"),
     *("BadRequest", "AuthenticationError", "TariffLimitReached", "AccessDenied", "NotAMember"),
 }
-#: Each floor imports from those above it in this list, and rooms on one floor not each other.
-FLOORS = [
-    {"version", "errors", "secret", "fields", "models", "settings", "environment"},
-    {"codec", "policy"},
-    {"transport", "telemetry"},
-    {"session"},
-    {"batch"},
-    {"client", "sandbox"},
-    {"cli"},
-    {"__main__"},
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-IMPURE = {"asyncio", "socket", "ssl", "random", "secrets", "time", "os", "aiohttp", "threading"}
 
 
 def child(code):
@@ -120,57 +107,6 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
     """Misspelt names fail like anywhere else."""
     with pytest.raises(AttributeError, match="has no attribute 'ByMail'"):
         altcraft_balance.ByMail  # noqa: B018
-
-
-# ── the floors ───────────────────────────────────────────────────────────────────────────────
-
-
-def imports_of(path):
-    """All modules that a file imports, at any depth, as (name, line)."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            if node.module == "altcraft_balance":
-                yield from ((f"{node.module}.{a.name}", node.lineno) for a in node.names)
-            else:
-                yield node.module, node.lineno
-
-
-def room_of(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_only_go_down(path):
-    """A module imports from floors below its own or from its own room, never from the root."""
-    room = room_of(path)
-    for name, line in imports_of(path):
-        if name.partition(".")[0] != "altcraft_balance":
-            continue
-        target = name.split(".")[1] if "." in name else "the root"
-        same_floor_of_files = FLOOR_OF[room] == 0 == FLOOR_OF.get(target)
-        down = target in FLOOR_OF and FLOOR_OF[target] < FLOOR_OF[room]
-        assert target == room or same_floor_of_files or down, f"{path}:{line} imports {name}"
-
-
-@pytest.mark.parametrize("room", ["codec", "policy"])
-def test_decisions_are_pure(room):
-    """No clock, loop, socket, randomness or environment of their own."""
-    for path in (ROOT / room).glob("*.py"):
-        for name, line in imports_of(path):
-            assert name.partition(".")[0] not in IMPURE, f"{path}:{line} imports {name}"
-
-
-def test_the_sandbox_shares_no_code_with_the_codec():
-    """Neither hides the other's mistake."""
-    for path in (ROOT / "sandbox").glob("*.py"):
-        for name, line in imports_of(path):
-            assert not name.startswith("altcraft_balance.codec"), f"{path}:{line} imports {name}"
 
 
 def test_every_test_file_has_a_name_of_its_own():
