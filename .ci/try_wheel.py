@@ -17,7 +17,7 @@ async def main() -> None:
     async with Sandbox() as sandbox:
         for form in ("json", "xml"):
             client = BalanceClient(
-                sandbox.url, token=sandbox.token, loyalty_program_id=123, format=form
+                sandbox.url, token="sandbox-token", loyalty_program_id=123, format=form
             )
             async with client:
                 balance = await client.get_balance(ByEmail("user@example.com"))

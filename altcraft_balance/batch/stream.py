@@ -14,6 +14,7 @@ are busy.
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -72,7 +73,6 @@ class OutcomeStream:
         self._source = Source(items)
         self._most_workers = _WORKERS_PER_SLOT * session.settings.limits.concurrency
         self._window = Window(_ROOM_PER_WORKER * self._most_workers, ordered=options.ordered)
-        self._brake = Brake(session.brake)
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = 0
         self._unsent: dict[int, BalanceQuery] = {}
@@ -91,13 +91,12 @@ class OutcomeStream:
         if self._state != "new":
             raise ClientClosed("a stream is read once: call stream_balances again")
         self._state = "open"
+        self._brake = Brake(self._session.brake)
         loop = asyncio.get_running_loop()
         self._run_deadline: float | None = None
         if self._options.run_deadline_s is not None:
             self._run_deadline = self._session.clock() + self._options.run_deadline_s
             self._timer = loop.call_at(self._run_deadline, self._run_is_over)
-        if self._session.brake.reason is not None:
-            self._brake.pull(self._session.brake.reason)
         self._start_worker()
         return self
 
@@ -126,9 +125,7 @@ class OutcomeStream:
         traceback: TracebackType | None,
     ) -> None:
         self._state = "ended"
-        self._brake.detach()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._let_go()
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()
@@ -140,9 +137,17 @@ class OutcomeStream:
         reason = self._brake.reason
         if reason is None:
             return
+        if reason is self._session.brake.reason:
+            reason = copy(reason)  # the client's other streams end with it too
         if isinstance(reason, AltcraftBalanceError):
             reason.unsent = self.unsent
         raise reason
+
+    def _let_go(self) -> None:
+        """The run is over: neither its deadline nor the client's end concerns it any more."""
+        self._brake.detach()
+        if self._timer is not None:
+            self._timer.cancel()
 
     # ── the workers' side ────────────────────────────────────────────────────────────────────
 
@@ -159,6 +164,7 @@ class OutcomeStream:
         elif (bug := worker.exception()) is not None:
             self._brake.pull(bug)
         if not self._workers:
+            self._let_go()
             self._window.flush()
 
     async def _work(self) -> None:
@@ -173,6 +179,10 @@ class OutcomeStream:
                 self._idle += 1
         except Halted:
             return
+        except Exception as error:
+            # Now, not when the task has ended: nothing may be taken or sent in between.
+            self._brake.pull(error)
+            raise
 
     async def _take(self) -> tuple[int, Any] | None:
         with self._brake.waiting():

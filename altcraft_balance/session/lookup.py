@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from altcraft_balance.codec.reply import read_reply
 from altcraft_balance.codec.request import WireRequest
@@ -131,7 +131,7 @@ class Lookup:
         while True:
             result = await self._attempt(wire)
             if isinstance(result, Balance):
-                self._progress = evolve(self._progress, attempts=self._progress.attempts + 1)
+                self._progress = self._progress.attempted()
                 return result
             if isinstance(result, DeadlineExceeded):  # there was no slot in time
                 return result
@@ -163,7 +163,7 @@ class Lookup:
         session.counts.slots_in_use += 1
         try:
             result, reused = await self._ask(wire, fresh=False)
-            if reused and isinstance(result, AltcraftBalanceError) and was_dead_on_arrival(result):
+            if reused and _was_dead(result) and self._may_send():
                 session.counts.free_repeats += 1
                 result, _ = await self._ask(wire, fresh=True)
         finally:
@@ -171,6 +171,11 @@ class Lookup:
             session.slots.release()
         self._count(result)
         return result
+
+    def _may_send(self) -> bool:
+        """Whether neither the brake nor the deadline forbids a further request."""
+        left_s = self._left_s()
+        return self._brake.reason is None and (left_s is None or left_s > 0)
 
     async def _take_slot(self) -> DeadlineExceeded | None:
         slots = self._session.slots
@@ -195,7 +200,7 @@ class Lookup:
         if left_s is not None and left_s <= 0:
             return self._late("slot", "the deadline came before the request could be sent"), False
         limit_s = attempt_limit_s(session.settings.timeouts.attempt_s, left_s)
-        self._progress = evolve(self._progress, requests=self._progress.requests + 1)
+        self._progress = self._progress.sent()
         session.counts.requests += 1
         began = session.clock()
         status: int | None = None
@@ -259,22 +264,23 @@ class Lookup:
             return False
         self._renewed, self._last_error = True, error
         try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._session.tokens.renewed(wire.token)
+            with self._brake.waiting():
+                async with asyncio.timeout_at(self._deadline):
+                    return await self._session.tokens.renewed(wire.token)
         except TimeoutError:
             return self._late("token", "the deadline came while a new token was fetched")
 
     async def _sleep(self, wait_s: float, error: AltcraftBalanceError) -> None:
-        if self._session.emit is not None:
-            self._session.emit(
-                RetryPlanned(
-                    lookup=self._number,
-                    wait_s=wait_s,
-                    kind=error.kind,
-                    retry_after_s=error.retry_after_s,
-                )
-            )
         with self._brake.waiting():
+            if self._session.emit is not None:
+                self._session.emit(
+                    RetryPlanned(
+                        lookup=self._number,
+                        wait_s=wait_s,
+                        kind=error.kind,
+                        retry_after_s=error.retry_after_s,
+                    )
+                )
             await asyncio.sleep(wait_s)
 
     def _left_s(self) -> float | None:
@@ -291,6 +297,8 @@ class Lookup:
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _count(self, result: Balance | AltcraftBalanceError) -> None:
+        if isinstance(result, DeadlineExceeded):
+            return  # nothing was sent, which says nothing about the server
         counts = self._session.counts
         what = What.FINAL if isinstance(result, Balance) else classify(result)
         counts.throttled += what is What.THROTTLED
@@ -334,6 +342,10 @@ class Lookup:
             elapsed_s=elapsed_s,
             halted=halted,
         )
+
+
+def _was_dead(result: Balance | AltcraftBalanceError) -> bool:
+    return isinstance(result, AltcraftBalanceError) and was_dead_on_arrival(result)
 
 
 def _is_ours(error: AltcraftBalanceError) -> bool:

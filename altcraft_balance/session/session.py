@@ -88,7 +88,7 @@ class Session:
     async def aclose(self, *, grace_s: float) -> None:
         """End what waits, let what is on the wire finish for `grace_s` seconds, close all."""
         if self.state != "open":
-            self.state = "closed"
+            self.state = "closed" if self.state == "new" else self.state
             return
         self.state = "closing"
         self.brake.pull(ClientClosed("the client was closed while this lookup waited"))
@@ -121,7 +121,7 @@ class Session:
             raise ClientClosed(
                 "the client was opened in another process: open one in each, after the fork"
             )
-        if asyncio.get_running_loop() is not self._loop:
+        if _running_loop() is not self._loop:
             raise ClientClosed("the client was opened on another event loop: open one on each")
 
     # ── one lookup ───────────────────────────────────────────────────────────────────────────
@@ -158,3 +158,10 @@ class Session:
     def _token_reloaded(self) -> None:
         if self.emit is not None:
             self.emit(TokenReloaded())
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -43,6 +43,7 @@ class Tokens:
         self._path = settings.token.path if isinstance(settings.token, Secret) else None
         self._stamp: tuple[int, int, int] | None = None
         self._look_at = 0.0
+        self._readings = 0
 
     async def open(self) -> None:
         """Get the first token.
@@ -62,8 +63,9 @@ class Tokens:
 
     async def renewed(self, refused: HiddenStr) -> bool:
         """Whether there is another token than the one that was `refused`; the source is asked."""
+        readings = self._readings
         async with self._lock:
-            if self._encoder.token == refused:
+            if self._encoder.token == refused and self._readings == readings:
                 await self._reload()
             return self._encoder.token != refused
 
@@ -71,19 +73,22 @@ class Tokens:
         self._look_at = self._clock() + _LOOK_EVERY_S
         stamp = await self._stamped()
         if stamp is not None and stamp != self._stamp:
-            self._stamp = stamp
             async with self._lock:
-                await self._reload()
+                if await self._reload():
+                    self._stamp = stamp
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> bool:
+        """Ask the source; whether it had a token."""
+        found = True
         try:
             token = await _reveal(self._settings.token)
             if token != self._encoder.token:
                 self._use(token)
                 self._reloaded()
         except ConfigurationError:
-            # The file may be in the middle of its replacement: the old token stays in force.
-            self._stamp = None
+            found = False  # the file may be in the middle of its replacement: the old one stays
+        self._readings += 1
+        return found
 
     async def _stamped(self) -> tuple[int, int, int] | None:
         return None if self._path is None else await asyncio.to_thread(_stamp, self._path)
@@ -121,7 +126,7 @@ async def _reveal(source: TokenSource) -> HiddenStr:
 async def _called(source: Callable[[], Awaitable[str]]) -> str:
     trouble = ""
     try:
-        return HiddenStr(await source())
+        return await source()
     except AltcraftBalanceError:
         raise
     except Exception as error:  # noqa: BLE001 - the caller's own code may raise anything

@@ -6,9 +6,9 @@ Gzip is not asked for, since a reply has some hundred bytes; it is understood if
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -67,12 +67,8 @@ class AiohttpTransport:
     async def open(self, *, warm: int = 0) -> None:
         """Make the session on the running loop, and `warm` idle connections."""
         settings = self._settings
-        try:
-            self._url = URL(settings.url)
-            proxy = URL(settings.proxy) if settings.proxy else None
-        except ValueError as error:
-            raise ConfigurationError(f"base_url or proxy cannot be used: {error}") from None
-        self._proxy = proxy
+        self._url = _parsed(settings.url, "base_url")
+        self._proxy = _parsed(settings.proxy, "proxy") if settings.proxy else None
         context = await self._tls_context()
         self._sweep = Sweep(asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
@@ -108,6 +104,8 @@ class AiohttpTransport:
         with_limit = self._sweep.within(limit_s)
         trouble: SendFailed
         payload = GuardedBody(body, self._look)
+        if self._session.closed:
+            raise SendFailed(ConnectionFailed("the client was closed meanwhile"))
         try:
             with with_limit:
                 while True:
@@ -139,20 +137,24 @@ class AiohttpTransport:
             if payload.written:
                 return await self._whole(response, payload)
             response.close()  # it lay on the connection before we asked
-            return None
+            payload.refused, failure = True, ConnectionError()
         except aiohttp.ClientError as error:
             failure = error
         except OSError as error:
             if isinstance(error, TimeoutError):
                 raise
             failure = error
+        except ValueError as error:  # of the request itself: nothing was sent
+            failure = error
         finally:
             FRESH.reset(token)
-        if payload.refused or not (fresh or payload.written or _is_about_connecting(failure)):
-            return None
+        if payload.reused and not payload.written:
+            return None  # a new one that fails like this is trouble: another would be a storm
         raise SendFailed(self._translated(failure, payload), reused=payload.reused)
 
     def _translated(self, failure: BaseException, payload: GuardedBody) -> AltcraftBalanceError:
+        if payload.refused:
+            return ConnectionFailed(f"{self._host} spoke or hung up before it was asked")
         return translate(
             failure,
             host=self._host,
@@ -183,7 +185,7 @@ class AiohttpTransport:
         except CannotDecode as damage:
             error = ConnectionFailed(f"the reply is damaged: {damage}", maybe_sent=True)
         finally:
-            if not response.content.at_eof():
+            if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
         raise SendFailed(error, reused=payload.reused)
 
@@ -207,19 +209,22 @@ class AiohttpTransport:
         return await build_context(ca_file=settings.ca_file, client_cert=settings.client_cert)
 
     async def _warm(self, count: int) -> None:
-        """Open connections at once, then lay all of them into the pool."""
+        """Open connections, all at once, and lay them into the pool."""
+        proxy, auth = self._proxy, None
+        if count and proxy is None and self._settings.trust_env:
+            from aiohttp.helpers import get_env_proxy_for_url  # not documented: only when needed
+
+            with contextlib.suppress(LookupError):
+                proxy, auth = await asyncio.to_thread(get_env_proxy_for_url, self._url)
         made = await asyncio.gather(
-            *(self._connection() for _ in range(count)), return_exceptions=True
+            *(self._lay_in(proxy, auth) for _ in range(count)), return_exceptions=True
         )
-        failures = [item for item in made if isinstance(item, BaseException)]
-        for connection in made:
-            if not isinstance(connection, BaseException):
-                connection.release()
+        failures = [item for item in made if item is not None]
         if failures:
             payload = GuardedBody(b"", self._look)
             raise SendFailed(self._translated(failures[0], payload))
 
-    async def _connection(self) -> Any:
+    async def _lay_in(self, proxy: URL | None, auth: aiohttp.BasicAuth | None) -> None:
         connector = self._session.connector
         if connector is None:
             raise aiohttp.ClientConnectionError("closed")
@@ -228,23 +233,19 @@ class AiohttpTransport:
             self._url,
             loop=asyncio.get_running_loop(),
             session=self._session,
-            proxy=self._proxy,
+            proxy=proxy,
+            proxy_auth=auth,
         )
         token = FRESH.set(True)
         try:
-            return await connector.connect(request, [], aiohttp.ClientTimeout())
+            (await connector.connect(request, [], aiohttp.ClientTimeout())).release()
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
         finally:
             FRESH.reset(token)
 
 
-def _is_about_connecting(failure: BaseException) -> bool:
-    """Whether there was no connection at all, rather than one that ended before it was used."""
-    return isinstance(
-        failure,
-        aiohttp.ClientConnectorError
-        | aiohttp.ConnectionTimeoutError
-        | aiohttp.ClientHttpProxyError
-        | aiohttp.InvalidURL,
-    )
+def _parsed(url: str, name: str) -> URL:
+    with contextlib.suppress(ValueError):  # its text may quote a password
+        return URL(url)
+    raise ConfigurationError(f"{name} is not a URL that can be asked")

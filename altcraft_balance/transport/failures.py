@@ -35,6 +35,11 @@ def translate(
     """
     if isinstance(error, aiohttp.InvalidURL):
         return ConfigurationError("base_url is not a URL that can be asked")
+    if type(error) is ValueError:
+        return ConfigurationError(
+            "aiohttp does not take the request: with trust_env, .netrc must not have a password "
+            "for this host beside a token in the header"
+        )
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return HttpStatusError(
             f"the proxy answered HTTP {error.status}",

@@ -72,6 +72,24 @@ class WatchedConnection(ResponseHandler):
         if data and not self.asked:
             self.stray = True
         super().data_received(data)
+        if self._exception is not None:  # aiohttp tells who waits for a head, not for a body
+            self._break_body()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None:  # to aiohttp the end of a body without a length, as a close is
+            self._break_body()
+        super().connection_lost(exc)
+
+    def _break_body(self) -> None:
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError("broken"))
+
+    def began_another(self) -> bool:
+        """Whether the start of a further reply came in one piece with the end of the last."""
+        try:
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except Exception:  # noqa: BLE001 - whatever the parser finds wrong with it
+            return True
 
     def is_clean(self, look: Look) -> bool:
         """Whether a request may be written: nothing has come, and the other end is there."""
@@ -106,7 +124,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if isinstance(protocol, WatchedConnection):
                 protocol.pooled = True
-                if protocol.is_clean(self._look):
+                if protocol.is_clean(self._look) and not protocol.began_another():
                     return connection
             self._tell("dropped_when_taken")
             connection.close()
