@@ -1,0 +1,37 @@
+"""The command line: ``altcraft-balance``, or ``python -m altcraft_balance``.
+
+It needs the extra ``cli`` (typer and rich), which is imported only when a command is run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["main"]
+
+_EXTRA: Final = frozenset({"typer", "rich", "click"})
+_MISSING: Final = (
+    "Error: the command line needs the extra 'cli': python -m pip install 'altcraft-balance[cli]'\n"
+)
+# From `exits`, which is not imported yet when these are needed.
+_USAGE, _STOPPED = 2, 75
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code (see `exits`); nothing but a bug in here raises.
+
+    Args:
+        arguments: what stands after the command's name; by default the process's own.
+    """
+    try:
+        from altcraft_balance.cli.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write(_MISSING)
+        return _USAGE
+    except KeyboardInterrupt:  # Ctrl-C while the imports went on
+        return _STOPPED
+    return run(arguments)

@@ -1,0 +1,140 @@
+"""The commands, and what becomes of whatever they raise: one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from altcraft_balance.cli.demo import demo
+from altcraft_balance.cli.exits import MEANINGS, ExitCode, code_of
+from altcraft_balance.cli.get import get
+from altcraft_balance.cli.options import as_options
+from altcraft_balance.cli.sandbox import faults_help, sandbox
+from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
+from altcraft_balance.cli.stopping import Stopped
+from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
+from altcraft_balance.version import __version__
+
+__all__ = ["PROGRAM", "run"]
+
+PROGRAM: Final = "altcraft-balance"
+_PREFIX: Final = "ALTCRAFT_BALANCE"
+_DEBUG: Final = "ALTCRAFT_BALANCE_DEBUG"
+_CTRL_C: Final = 130  # typer's own translation of KeyboardInterrupt
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` name and give its exit code."""
+    tolerate_encodings()
+    try:
+        code = _app()(arguments, prog_name=PROGRAM, standalone_mode=False)
+        return ExitCode.STOPPED if code == _CTRL_C else int(code or 0)
+    except (Stopped, typer.Abort, KeyboardInterrupt):
+        say_error("stopped")
+        return ExitCode.STOPPED
+    except SystemExit:  # typer and rich leave like this when the reader of the help has left
+        silence(sys.stdout)
+        return ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the last one to see it
+        return _explain(error)
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name=PROGRAM,
+        help="Loyalty points balances on the Altcraft marketing platform.",
+        epilog=_epilog("get --email", "GET_EMAIL"),
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={
+            "auto_envvar_prefix": _PREFIX,
+            "help_option_names": ["-h", "--help"],
+        },
+    )
+    app.callback()(_main)
+    app.command("get", epilog=_epilog("--email", "GET_EMAIL"))(get)
+    faults = faults_help()
+    app.command("sandbox", epilog=_epilog("--port", "SANDBOX_PORT", faults))(sandbox)
+    app.command("demo", epilog=_epilog("--members", "DEMO_MEMBERS"))(demo)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        screen().print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            help="Print the version.",
+            callback=_print_version,
+            is_eager=True,
+            show_envvar=False,
+            allow_from_autoenv=False,  # such a variable is likely to hold a number
+        ),
+    ] = False,
+) -> None:
+    """Options before the command's name."""
+
+
+def _epilog(option: str, variable: str, before: str = "") -> str:
+    """What stands below the options: exit codes, and the rule by which variables are named."""
+    codes = "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())
+    rule = f"Each option has a variable: {option} has {_PREFIX}_{variable}."
+    paragraphs = filter(None, [before, f"Exit codes:\n\n{codes}", rule])
+    return escape("\n\n".join(paragraphs))
+
+
+# ── what went wrong ──────────────────────────────────────────────────────────────────────────
+
+
+def _explain(error: Exception) -> ExitCode:
+    """Say `error` in one line on stderr and give its exit code."""
+    if isinstance(error, AltcraftBalanceError):
+        # A server's text is left alone; settings are called by their options' names.
+        ours = isinstance(error, ConfigurationError)
+        say_error(as_options(str(error)) if ours else str(error))
+        return code_of(error)
+    if (usage := _usage_sentence(error)) is not None:
+        if usage:
+            say_error(usage)
+        return ExitCode.USAGE
+    if isinstance(error, OSError):
+        silence(sys.stdout)
+        say_error(f"the system refused: {error.strerror or type(error).__name__}")
+        return ExitCode.FAILURES
+    return _explain_bug(error)
+
+
+def _usage_sentence(error: Exception) -> str | None:
+    """What typer has to say about wrong usage; "" when it has shown the help, None if not its.
+
+    By its methods: the class is click's in some versions of typer, and typer's own in others.
+    """
+    say = getattr(error, "format_message", None)
+    if say is None:
+        return None
+    sentence = " ".join(say().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = PROGRAM if context is None else context.command_path
+    return sentence and f"{sentence} (see {path} --help)"
+
+
+def _explain_bug(error: Exception) -> ExitCode:
+    """The type alone: the text of an unforeseen exception may hold anything, a token too."""
+    say_error(f"a bug, {type(error).__name__}: set {_DEBUG}=1 to see where, and report it, please")
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    return ExitCode.BUG

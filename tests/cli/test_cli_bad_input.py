@@ -1,0 +1,136 @@
+"""Bad input gets one clear sentence and the right exit code."""
+
+import socket
+
+import pytest
+
+from altcraft_balance.models import ByEmail
+
+EMAIL = ("get", "--email", "user@example.com")
+ONCE = ("--max-attempts", "1")
+
+#: Arguments, further variables, exit code, words of the sentence.
+WRONG = {
+    "no member": (("get",), {}, 2, "exactly one of --email"),
+    "two members": ((*EMAIL, "--phone", "+7999"), {}, 2, "exactly one of --email"),
+    "empty e-mail": (("get", "--email", ""), {}, 2, "email is empty"),
+    "not an e-mail": (("get", "--email", "nobody"), {}, 2, "'@'"),
+    "custom without =": (("get", "--custom", "card"), {}, 2, "NAME=VALUE"),
+    "custom integer without =": (("get", "--custom-int", "card"), {}, 2, "NAME=NUMBER"),
+    "custom integer of letters": (("get", "--custom-int", "card=x"), {}, 2, "whole number"),
+    "custom integer too long": (("get", "--custom-int", f"a={10**19 - 1}"), {}, 2, "64 bits"),
+    "no base URL": (EMAIL, {"ALTCRAFT_BASE_URL": ""}, 2, "--base-url"),
+    "no token": (EMAIL, {"ALTCRAFT_TOKEN": ""}, 2, "ALTCRAFT_TOKEN"),
+    "no program": (EMAIL, {"ALTCRAFT_LOYALTY_PROGRAM_ID": ""}, 2, "--program"),
+    "program 0": ((*EMAIL, "--program", "0"), {}, 2, "--program must be 1"),
+    "base URL without scheme": ((*EMAIL, "--base-url", "ru.altkraft.com"), {}, 2, "--base-url"),
+    "base URL with a bad port": ((*EMAIL, "--base-url", "https://a:x"), {}, 2, "--base-url"),
+    "plain http": ((*EMAIL, "--base-url", "http://example.com"), {}, 2, "--allow-http"),
+    "both currencies": (
+        (*EMAIL, "--currency-eid", "a", "--currency-iid", "1"),
+        {},
+        2,
+        "--currency-eid or --currency-iid",
+    ),
+    "both currencies in the environment": (
+        EMAIL,
+        {"ALTCRAFT_POINTS_CURRENCY_EID": "a", "ALTCRAFT_POINTS_CURRENCY_IID": "1"},
+        2,
+        "not both",
+    ),
+    "both tokens in the environment": (
+        EMAIL,
+        {"ALTCRAFT_TOKEN_FILE": "/nowhere"},
+        2,
+        "ALTCRAFT_TOKEN or ALTCRAFT_TOKEN_FILE",
+    ),
+    "no token file": ((*EMAIL, "--token-file", "/nowhere"), {}, 2, "No such file"),
+    "empty token file": ((*EMAIL, "--token-file", "/dev/null"), {}, 2, "empty"),
+    "no authorities": (
+        (*EMAIL, "--base-url", "https://127.0.0.1:9", "--ca-file", "/nowhere"),
+        {},
+        2,
+        "/nowhere",
+    ),
+    "proxy password": ((*EMAIL, "--proxy", "http://a:b@c:1"), {}, 2, "ALTCRAFT_PROXY"),
+    "unknown format": ((*EMAIL, "--format", "yaml"), {}, 2, "json, xml"),
+    "unknown auth": ((*EMAIL, "--auth", "cookie"), {}, 2, "body, header, both"),
+    "no attempts": ((*EMAIL, "--max-attempts", "0"), {}, 2, "--max-attempts"),
+    "attempts in letters": ((*EMAIL, "--max-attempts", "x"), {}, 2, "--max-attempts"),
+    "codes in letters": ((*EMAIL, "--not-a-member", "x"), {}, 2, "--not-a-member"),
+    "no time": ((*EMAIL, "--deadline", "0"), {}, 2, "--deadline"),
+    "time in letters": ((*EMAIL, "--deadline", "soon"), {}, 2, "--deadline"),
+    "a token on the command line": ((*EMAIL, "--token", "t"), {}, 2, "--token"),
+    "unknown option": ((*EMAIL, "--frobnicate"), {}, 2, "--frobnicate"),
+    "unknown command": (("frobnicate",), {}, 2, "frobnicate"),
+    "misspelt variable value": (EMAIL, {"ALTCRAFT_ALLOW_HTTP": "maybe"}, 2, "--allow-http"),
+    "unknown fault": (("sandbox", "--faults", "gremlins=1"), {}, 2, "gremlins"),
+    "fault without rate": (("sandbox", "--faults", "reset"), {}, 2, "name=rate"),
+    "too many faults": (("sandbox", "--faults", "reset=0.6,stray=0.6"), {}, 2, "add up"),
+    "port too great": (("sandbox", "--port", "70000"), {}, 2, "port"),
+    "no latency": (("sandbox", "--latency", "-1"), {}, 2, "--latency"),
+    "unknown status": (("sandbox", "--error-status", "x"), {}, 2, "--error-status"),
+    "sandbox token file": (("sandbox", "--token-file", "/nowhere"), {}, 2, "No such file"),
+    "demo's unknown fault": (("demo", "--faults", "gremlins=1"), {}, 2, "gremlins"),
+    "nobody": (("demo", "--members", "0"), {}, 2, "--members"),
+    "wrong token": (EMAIL, {"ALTCRAFT_TOKEN": "wrong"}, 77, "401"),
+    "unknown host": (
+        (*EMAIL, *ONCE, "--deadline", "5", "--base-url", "https://no-such-host.invalid"),
+        {},
+        69,
+        "no-such-host.invalid",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_bad_input_gets_one_sentence(command, server, case):
+    """One line on stderr, nothing on stdout, no traceback, the table's code."""
+    arguments, variables, code, words = WRONG[case]
+    ended = command(*arguments, **variables)
+    assert ended.code == code, ended.err
+    assert words in ended.err
+    _assert_one_sentence(ended)
+
+
+def test_an_unknown_member_is_a_failure(command, server):
+    """No code is documented for it, so without being told so `get` only knows that it failed."""
+    server.remove(ByEmail("user@example.com"))
+    ended = command(*EMAIL)
+    assert ended.code == 3
+    _assert_one_sentence(ended)
+
+
+def test_an_unknown_member_is_named_when_the_code_is_known(command, server):
+    """With --not-a-member the exit code says that the member is not in the program."""
+    server.remove(ByEmail("user@example.com"))
+    ended = command(*EMAIL, "--not-a-member", "404")
+    assert ended.code == 4
+    _assert_one_sentence(ended)
+
+
+def test_a_closed_port_is_unreachable(command, server):
+    """Nobody listens there: 69."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ended = command(*EMAIL, *ONCE, "--base-url", f"http://127.0.0.1:{port}")
+    assert ended.code == 69
+    _assert_one_sentence(ended)
+
+
+def test_a_port_in_use_is_named(command):
+    """The sandbox says which port, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = command("sandbox", "--port", str(port))
+    assert ended.code == 2
+    assert f"port {port} on 127.0.0.1 is in use" in ended.err
+    _assert_one_sentence(ended)
+
+
+def _assert_one_sentence(ended):
+    assert ended.out == ""
+    assert ended.err.startswith("Error: ")
+    assert ended.err.count("\n") == 1
+    assert "Traceback" not in ended.err
+    assert "user@example.com" not in ended.err
