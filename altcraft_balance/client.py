@@ -171,7 +171,8 @@ class BalanceClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        # Whoever leaves with an error, or is cancelled, does not wait for others' lookups.
+        await self.aclose(grace_s=10 if kind is None else 0)
 
     # ── lookups ──────────────────────────────────────────────────────────────────────────────
 

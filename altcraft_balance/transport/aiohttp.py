@@ -193,7 +193,7 @@ class AiohttpTransport:
         limit = self._settings.max_body_bytes
         if (response.content_length or 0) > limit:
             raise TooLarge
-        body = await response.content.readany()
+        body = b""
         while not response.content.at_eof():
             body += await response.content.readany()
             if len(body) > limit:
@@ -246,6 +246,6 @@ class AiohttpTransport:
 
 
 def _parsed(url: str, name: str) -> URL:
-    with contextlib.suppress(ValueError):  # its text may quote a password
+    with contextlib.suppress(ValueError):  # whose frames may show a password
         return URL(url)
     raise ConfigurationError(f"{name} is not a URL that can be asked")

@@ -1,0 +1,329 @@
+"""What a stream reads from, how lazily, and what becomes of items that are no lookups."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from altcraft_balance.batch.source import Source, as_query, stand_in
+from altcraft_balance.errors import InvalidQuery
+from altcraft_balance.models import (
+    BalanceQuery,
+    ByEmail,
+    ByPhone,
+    Failed,
+    Found,
+    RawMatching,
+)
+from tests.session.fakes import Slow, http, member, members, now, opened, settle
+
+WORKERS_PER_SLOT = 4
+WINDOW_PER_SLOT = 8
+
+
+class Counted:
+    """An endless source, plain or async, that knows how much of it was taken."""
+
+    def __init__(self):
+        self.taken, self.inside = 0, 0
+
+    def plain(self):
+        while True:
+            self.taken += 1
+            yield member(self.taken - 1)
+
+    async def slow(self):
+        for item in self.plain():
+            await asyncio.sleep(0.001)
+            yield item
+
+
+@pytest.fixture
+def endless():
+    return Counted()
+
+
+KINDS = pytest.mark.parametrize("kind", ["plain", "slow"])
+ORDERS = pytest.mark.parametrize("ordered", [False, True], ids=["as they come", "ordered"])
+
+
+# ── lazily ───────────────────────────────────────────────────────────────────────────────────
+
+
+@KINDS
+@ORDERS
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_a_reader_that_stops_reading_stops_the_source(
+    wire, endless, kind, ordered, concurrency
+):
+    """No more is taken than the window ahead of it, however long it waits."""
+    async with opened(wire, concurrency=concurrency) as client:
+        async with client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream:
+            for read in range(1, 4):
+                await anext(stream)
+                await asyncio.sleep(60)
+                assert endless.taken == read + WINDOW_PER_SLOT * concurrency
+    assert len(wire.sent) <= endless.taken
+
+
+@KINDS
+async def test_nothing_is_taken_before_the_stream_is_entered(wire, endless, kind):
+    """Making one reads nothing."""
+    async with opened(wire) as client:
+        client.stream_balances(getattr(endless, kind)())
+        await settle()
+    assert endless.taken == 0
+
+
+@KINDS
+@ORDERS
+async def test_an_endless_source_is_read_for_as_long_as_the_reader_likes(
+    wire, endless, kind, ordered
+):
+    """The stream never wants to see its end."""
+    async with opened(wire) as client:
+        async with client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream:
+            seen = []
+            async for outcome in stream:
+                seen.append(outcome.index)
+                if len(seen) == 2000:
+                    break
+    assert len(set(seen)) == 2000
+    assert endless.taken <= 2000 + WINDOW_PER_SLOT * 4
+
+
+async def test_an_async_source_is_never_pulled_by_two_at_once(wire):
+    """An async generator would raise if it were."""
+    pulling = 0
+
+    async def source():
+        nonlocal pulling
+        for item in members(100):
+            pulling += 1
+            assert pulling == 1
+            await asyncio.sleep(0.01)
+            pulling -= 1
+            yield item
+
+    async with opened(wire) as client, client.stream_balances(source()) as stream:
+        assert len([outcome async for outcome in stream]) == 100
+
+
+async def test_an_async_source_is_waited_for_while_lookups_go_on(wire):
+    """An event that comes late holds back nobody else's answer."""
+
+    async def events():
+        yield member(0)
+        await asyncio.sleep(60)
+        yield member(1)
+
+    times = []
+    async with opened(wire) as client, client.stream_balances(events()) as stream:
+        async for outcome in stream:
+            times.append((outcome.index, round(now())))
+    assert times == [(0, 0), (1, 60)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_there_are_at_most_four_workers_for_each_slot(wire, endless, concurrency):
+    """And no task for an item that waits."""
+    wire.hold()
+    async with opened(wire, concurrency=concurrency) as client:
+        before = len(asyncio.all_tasks())
+        async with client.stream_balances(endless.plain()) as stream:
+            await settle()
+            assert len(asyncio.all_tasks()) - before == WORKERS_PER_SLOT * concurrency
+            assert endless.taken == WORKERS_PER_SLOT * concurrency
+            wire.release()
+            for _ in range(200):
+                await anext(stream)
+                assert len(asyncio.all_tasks()) - before <= WORKERS_PER_SLOT * concurrency
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+async def test_a_small_batch_starts_few_workers(wire, count):
+    """One for each item and one that finds the end."""
+    wire.hold()
+    async with opened(wire, concurrency=50) as client:
+        before = len(asyncio.all_tasks())
+        async with client.stream_balances(members(count)) as stream:
+            await settle()
+            assert len(asyncio.all_tasks()) - before <= count + 1
+            wire.release()
+            assert len([outcome async for outcome in stream]) == count
+
+
+async def test_items_asleep_before_a_repeat_do_not_idle_the_slots(wire):
+    """There are more workers than slots, so others go on meanwhile."""
+    wire.answer = lambda sent: http(503, retry_after="60") if sent.number < 3 else Slow(1)
+    async with opened(wire, concurrency=1) as client:
+        async with client.stream_balances(members(20)) as stream:
+            times = [round(now()) async for _ in stream]
+    assert times[:17] == list(range(1, 18))
+    assert len(times) == 20
+
+
+async def test_an_ended_source_is_not_asked_again(wire):
+    """Some iterators raise, or begin anew, when asked after their end."""
+    ends = 0
+
+    class Once:
+        def __init__(self):
+            self.left = 3
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            nonlocal ends
+            if not self.left:
+                ends += 1
+                raise StopIteration
+            self.left -= 1
+            return member(self.left)
+
+    async with opened(wire) as client, client.stream_balances(Once()) as stream:
+        assert len([outcome async for outcome in stream]) == 3
+    assert ends == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        tuple,
+        iter,
+        lambda items: (item for item in items),
+        lambda items: dict.fromkeys(items).keys(),
+        lambda items: map(BalanceQuery, items),
+    ],
+    ids=["list", "tuple", "iterator", "generator", "keys", "map"],
+)
+async def test_any_iterable_is_a_source(wire, make):
+    """It is read once, in its order."""
+    async with opened(wire) as client:
+        async with client.stream_balances(make(members(10)), ordered=True) as stream:
+            queries = [outcome.query async for outcome in stream]
+    assert queries == [BalanceQuery(item) for item in members(10)]
+
+
+# ── what is no source ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("user@example.com", "a single text is no source"),
+        (b"user@example.com", "a single text is no source"),
+        (member(0), "not ByEmail"),
+        (BalanceQuery(member(0)), "not BalanceQuery"),
+        (None, "not NoneType"),
+        (7, "not int"),
+    ],
+    ids=str,
+)
+async def test_what_is_no_source_is_refused_with_a_sentence(wire, source, sentence):
+    """For a stream and for a list alike."""
+    async with opened(wire) as client:
+        with pytest.raises(InvalidQuery, match=sentence) as caught:
+            client.stream_balances(source, by=ByEmail)
+        with pytest.raises(InvalidQuery, match=sentence):
+            await client.get_balances(source, by=ByEmail)
+    assert "user@example.com" not in str(caught.value)
+
+
+# ── items that are no lookups ────────────────────────────────────────────────────────────────
+
+
+async def outcomes_of(client, items, **options):
+    async with client.stream_balances(items, ordered=True, **options) as stream:
+        return [outcome async for outcome in stream]
+
+
+def refuse(value):
+    raise ZeroDivisionError(f"about {value}")
+
+
+@pytest.mark.parametrize(
+    ("item", "by", "sentence"),
+    [
+        ("not an address", ByEmail, "must have an '@'"),
+        ("", ByEmail, "is empty"),
+        ("a@b.c\x00", ByEmail, "cannot be sent"),
+        (None, ByEmail, "must be text"),
+        (42, ByPhone, "must be text"),
+        (object(), ByEmail, "must be text"),
+        ("a@b.c", refuse, "'by' raised ZeroDivisionError"),
+        ("a@b.c", lambda value: value, "a plain text is no matching"),
+        ("a@b.c", lambda value: None, "not NoneType"),
+        ("a@b.c", lambda: None, "'by' raised TypeError"),
+        ("a@b.c", None, "a plain text is no matching"),
+        (42, None, "not int"),
+        (None, None, "not NoneType"),
+    ],
+    ids=str,
+)
+async def test_a_bad_item_fails_alone(wire, item, by, sentence):
+    """Its outcome carries a real query, nothing is sent for it, and the stream goes on."""
+    async with opened(wire) as client:
+        first, bad, last = await outcomes_of(client, [member(1), item, member(2)], by=by)
+        assert (await client.get_balances([item], by=by))[0].query == bad.query
+    assert isinstance(first, Found)
+    assert isinstance(last, Found)
+    assert isinstance(bad, Failed)
+    assert isinstance(bad.error, InvalidQuery)
+    assert sentence in str(bad.error)
+    assert "a@b.c" not in str(bad.error)
+    assert type(bad.query) is BalanceQuery
+    assert (bad.index, bad.attempts, bad.requests) == (1, 0, 0)
+    assert bad.error.__context__ is None
+    assert len(wire.sent) == 2
+
+
+async def test_by_makes_matchings_of_plain_values(wire):
+    """Queries and matchings among them stay what they are."""
+    tagged = BalanceQuery(ByPhone("+7 900"), tag="row 2")
+    items = ["a@b.c", member(7), tagged]
+    async with opened(wire) as client:
+        outcomes = await outcomes_of(client, items, by=ByEmail)
+    assert [outcome.query.matching for outcome in outcomes] == [
+        ByEmail("a@b.c"),
+        member(7),
+        tagged.matching,
+    ]
+    assert outcomes[2].query is tagged
+
+
+async def test_a_query_that_cannot_be_encoded_fails_alone(wire):
+    """As one without a program, when the client has none."""
+    async with opened(wire, loyalty_program_id=None) as client:
+        items = [BalanceQuery(member(0), loyalty_program_id=5), member(1)]
+        found, failed = await outcomes_of(client, items)
+    assert found.balance.loyalty_program_id == 5
+    assert "no loyalty_program_id" in str(failed.error)
+    assert (failed.requests, len(wire.sent)) == (0, 1)
+
+
+@pytest.mark.parametrize("item", ["plain", "ctrl\x00", 7, None, 1.5, ["a"], b"bytes", "\ud800"])
+def test_a_stand_in_carries_any_item(item):
+    """So that the outcome of a bad item says which it was, and can be sent to nobody by mistake."""
+    query = stand_in(item)
+    assert isinstance(query.matching, RawMatching)
+    assert query.matching.fields["matching"] == "invalid"
+    expected = item if item == "plain" else ascii(item)
+    assert query.matching.fields["value"] == expected
+
+
+def test_as_query_wraps_a_matching_and_passes_a_query_on():
+    """A query is used as it is."""
+    query = BalanceQuery(member(0))
+    assert as_query(query, ByPhone) is query
+    assert as_query(member(0), ByPhone) == query
+    assert as_query("member-0@example.com", ByEmail) == query
+
+
+async def test_a_source_counts_what_it_gives():
+    """Indexes are from 0, and the end comes once and for all."""
+    source = Source(itertools.islice(itertools.count(10), 3))
+    assert [await source.take() for _ in range(5)] == [(0, 10), (1, 11), (2, 12), None, None]
+    assert source.taken == 3

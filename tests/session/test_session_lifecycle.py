@@ -1,0 +1,346 @@
+"""Open, close, drain: who may use a client, and what becomes of what is under way."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from altcraft_balance.errors import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectionFailed,
+)
+from altcraft_balance.models import Failed
+from altcraft_balance.secret import Secret
+from altcraft_balance.transport.port import SendFailed
+from tests.session.fakes import (
+    Slow,
+    Wire,
+    assert_idle,
+    http,
+    make_client,
+    member,
+    members,
+    now,
+    opened,
+    settle,
+)
+
+# ── who may use it ───────────────────────────────────────────────────────────────────────────
+
+
+async def used(client):
+    """The sentences with which the three ways of asking refuse."""
+    sentences = set()
+    for ask in (lambda: client.get_balance(member(0)), lambda: client.get_balances([member(0)])):
+        with pytest.raises(ClientClosed) as caught:
+            await ask()
+        sentences.add(str(caught.value))
+    with pytest.raises(ClientClosed) as caught:
+        client.stream_balances([member(0)])
+    sentences.add(str(caught.value))
+    [sentence] = sentences
+    return sentence
+
+
+async def test_a_client_that_was_not_opened_says_how_to_open_it(wire):
+    """One sentence, with the way out."""
+    assert "not open: use 'async with'" in await used(make_client(wire))
+
+
+async def test_a_closed_client_says_so(wire):
+    """It does not open again by itself."""
+    async with opened(wire) as client:
+        pass
+    assert "is closed: make a new" in await used(client)
+
+
+async def test_a_client_opens_once(wire):
+    """Neither twice at once nor again after its end."""
+    client = make_client(wire)
+    async with client:
+        with pytest.raises(ClientClosed, match="opens once"):
+            await client.open()
+    with pytest.raises(ClientClosed, match="opens once"):
+        await client.open()
+
+
+async def test_a_client_that_was_closed_unopened_stays_closed(wire):
+    """Closing is safe at any time, any number of times."""
+    client = make_client(wire)
+    await client.aclose()
+    await client.aclose()
+    assert "is closed" in await used(client)
+    assert wire.closed == 0
+
+
+async def test_a_client_belongs_to_its_process(wire, monkeypatch):
+    """After a fork the child gets a sentence, and not the parent's connections."""
+    async with opened(wire) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: -1)
+            assert "another process: open one in each" in await used(client)
+        await client.get_balance(member(0))
+    assert len(wire.sent) == 1
+
+
+def test_a_forked_child_is_refused():
+    """With a real fork."""
+
+    async def ask(client):
+        try:
+            await client.get_balance(member(0))
+        except ClientClosed as error:
+            return str(error)
+
+    async def main():
+        async with make_client(Wire()) as client:
+            await client.get_balance(member(0))
+            child = os.fork()
+            if child:
+                return os.waitpid(child, 0)[1]
+            coroutine = ask(client)
+            try:
+                coroutine.send(None)
+            except StopIteration as end:
+                os._exit(0 if "another process" in end.value else 1)
+            os._exit(2)
+
+    assert asyncio.run(main()) == 0
+
+
+def test_a_client_belongs_to_its_loop():
+    """Another loop gets a sentence, as does code without one."""
+
+    async def main():
+        async with make_client(Wire()) as client:
+            sentences = []
+
+            def elsewhere():
+                sentences.append(asyncio.run(used(client)))
+                with pytest.raises(ClientClosed) as caught:
+                    client.stream_balances([])
+                sentences.append(str(caught.value))
+
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            while thread.is_alive():
+                await asyncio.sleep(0)
+            return sentences
+
+    sentences = asyncio.run(main())
+    assert len(sentences) == 2
+    assert all("another event loop: open one on each" in sentence for sentence in sentences)
+
+
+def test_a_client_may_be_made_anywhere():
+    """Nothing is bound to a loop before it is opened."""
+    client = make_client(wire := Wire())
+
+    async def main():
+        async with client:
+            await client.get_balance(member(0))
+
+    asyncio.run(main())
+    assert len(wire.sent) == 1
+
+
+# ── opening ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_open_asks_for_warm_connections(wire):
+    """As many as it was told, and none by default."""
+    client = make_client(wire)
+    await client.open(warm=3)
+    assert wire.warmed == 3
+    await client.aclose()
+    async with opened(other := Wire()):
+        assert other.warmed == 0
+
+
+async def test_a_warm_connection_that_fails_is_our_error(wire):
+    """The transport's exception does not escape, and the client is closed."""
+    wire.open_error = SendFailed(ConnectionFailed("nobody listens"))
+    client = make_client(wire)
+    with pytest.raises(ConnectionFailed, match="nobody listens") as caught:
+        await client.open(warm=1)
+    assert caught.value.__context__ is None
+    assert client.health().state == "closed"
+    assert "is closed" in await used(client)
+    await client.aclose()
+
+
+async def test_a_token_that_is_not_to_be_had_fails_the_opening(wire):
+    """Before anything is connected."""
+    client = make_client(wire, token=Secret.from_env("ALTCRAFT_NOT_SET_ANYWHERE"))
+    with pytest.raises(ConfigurationError, match="ALTCRAFT_NOT_SET_ANYWHERE"):
+        await client.open()
+    assert wire.warmed is None
+    assert "is closed" in await used(client)
+
+
+async def test_a_cancelled_opening_leaves_a_closed_client(wire):
+    """Nothing half open."""
+    client = make_client(wire)
+    opening = asyncio.create_task(client.open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert client.health().state == "closed"
+
+
+# ── closing ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_is_on_the_wire_finishes_within_the_grace(wire):
+    """Closing waits for it, and no longer."""
+    wire.script.append(Slow(2))
+    client = make_client(wire)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    await settle()
+    await client.aclose(grace_s=10)
+    assert now() == pytest.approx(2)
+    assert (await call).total_balance == 1000
+    assert wire.closed == 1
+    assert_idle(client)
+
+
+@pytest.mark.parametrize("reused", [False, True])
+async def test_what_is_on_the_wire_after_the_grace_is_cut(wire, reused):
+    """The transport is closed under it; the caller gets `ClientClosed`, and nothing is resent."""
+    wire.answer = lambda _: Slow(100)
+    wire.reused_when_cut = reused
+    client = make_client(wire, attempt_s=100, deadline_s=None)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    batch = asyncio.create_task(client.get_balances([member(1)]))
+    await settle()
+    await client.aclose(grace_s=3)
+    assert now() == pytest.approx(3, abs=0.01)
+    with pytest.raises(ClientClosed) as caught:
+        await call
+    assert caught.value.maybe_sent
+    assert caught.value.attempts == 1
+    [outcome] = await batch
+    assert isinstance(outcome, Failed)
+    assert outcome.error.kind == "connection_failed"
+    assert len(wire.sent) == 2
+    assert_idle(client)
+
+
+async def test_what_waits_ends_at_once(wire):
+    """A call without a slot and one that sleeps before a repeat don't use up the grace."""
+    wire.script.extend([http(503, retry_after="20"), Slow(5)])
+    client = make_client(wire, concurrency=1)
+    await client.open()
+    asleep, sending, waiting = (
+        asyncio.create_task(client.get_balance(member(n))) for n in range(3)
+    )
+    await settle()
+    closing = asyncio.create_task(client.aclose(grace_s=10))
+    await settle()
+    for call, sent in ((asleep, True), (waiting, False)):
+        assert call.done()
+        error = call.exception()
+        assert isinstance(error, ClientClosed)
+        assert (error.maybe_sent, error.attempts) == (sent, 0)
+        assert error.elapsed_s < 1
+    assert not sending.done()
+    assert client.health().state == "closing"
+    assert "is closed" in await used(client)
+    await closing
+    await sending
+    assert now() == pytest.approx(5, abs=0.01)
+    assert [sent.email for sent in wire.sent] == [member(0).email, member(1).email]
+
+
+async def test_a_call_that_waits_for_a_new_token_ends_at_once(wire):
+    """A token service that hangs holds nobody up."""
+    answers = iter(["first-token"])
+
+    async def token():
+        for answer in answers:
+            return answer
+        await asyncio.Future()
+
+    wire.answer = lambda _: http(401)
+    client = make_client(wire, token=token, deadline_s=None)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    batch = asyncio.create_task(client.get_balances(members(3)))
+    await settle()
+    await client.aclose(grace_s=10)
+    assert now() < 1
+    with pytest.raises(ClientClosed):
+        await call
+    assert {outcome.error.kind for outcome in await batch} == {"http_status"}
+    assert_idle(client)
+
+
+async def test_closing_an_idle_client_takes_no_time(wire):
+    """There is nothing to wait for."""
+    client = make_client(wire)
+    await client.open()
+    await client.aclose()
+    assert (now(), wire.closed) == (pytest.approx(0), 1)
+
+
+async def test_a_second_close_while_the_first_drains_changes_nothing(wire):
+    """The state stays 'closing' until the wire is closed, and it is closed once."""
+    wire.script.append(Slow(2))
+    client = make_client(wire)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    await settle()
+    closing = asyncio.create_task(client.aclose())
+    await settle()
+    await client.aclose()
+    assert client.health().state == "closing"
+    await closing
+    await call
+    assert (client.health().state, wire.closed) == ("closed", 1)
+
+
+async def test_leaving_with_an_error_cuts_at_once(wire):
+    """Whoever leaves by an exception does not wait for the rest."""
+    wire.script.append(Slow(5))
+    client = make_client(wire)
+    with pytest.raises(KeyError):
+        async with client:
+            call = asyncio.create_task(client.get_balance(member(0)))
+            await settle()
+            raise KeyError
+    assert now() < 1
+    with pytest.raises(ClientClosed):
+        await call
+
+
+async def test_leaving_without_an_error_waits_ten_seconds(wire):
+    """The grace of `async with`."""
+    wire.script.append(Slow(11))
+    async with make_client(wire, attempt_s=20) as client:
+        call = asyncio.create_task(client.get_balance(member(0)))
+        await settle()
+    assert now() == pytest.approx(10, abs=0.01)
+    with pytest.raises(ClientClosed):
+        await call
+
+
+async def test_a_cancelled_close_still_closes_the_wire(wire):
+    """Whatever happens to the one who closes, no connection stays open."""
+    wire.script.append(Slow(100))
+    client = make_client(wire, attempt_s=100)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    await settle()
+    closing = asyncio.create_task(client.aclose())
+    await settle()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert (wire.closed, client.health().state) == (1, "closed")
+    with pytest.raises(ClientClosed):
+        await call
