@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Currency, RawMatching
-from altcraft_balance.secret import HIDDEN, Secret
+from altcraft_balance.secret import Secret
 
 __all__ = [
     "Auth",
@@ -218,12 +218,12 @@ def _proxy(_: object, __: object, value: Any) -> None:
         _split_url(value, "proxy", userinfo=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ClientSettings:
     """Everything that a `BalanceClient` can be told; its docstring says what each means."""
 
     base_url: str
-    token: TokenSource = field(converter=_token, repr=lambda _: HIDDEN)
+    token: TokenSource = field(converter=_token)
     currency: Currency | None = None
     loyalty_program_id: int | None = field(default=None, validator=_query_defaults)
     format: Format = "json"
@@ -237,16 +237,18 @@ class ClientSettings:
     ca_file: str | os.PathLike[str] | None = None
     client_cert: str | tuple[str, str] | None = None
     ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)
-    proxy: str | None = field(default=None, validator=_proxy, repr=lambda _: HIDDEN)
+    proxy: str | None = field(default=None, validator=_proxy)
     trust_env: bool = field(default=False, validator=_yes_or_no)
-    headers: tuple[tuple[str, str], ...] = field(
-        default=(), converter=_headers, repr=lambda _: HIDDEN
-    )
+    headers: tuple[tuple[str, str], ...] = field(default=(), converter=_headers)
     user_agent: str | None = field(default=None, validator=_user_agent)
     request_ids: bool = field(default=False, validator=_yes_or_no)
     max_body_bytes: int = field(default=65536, validator=_whole(256))
     allow_http: bool = field(default=False, validator=_yes_or_no)
     url: str = field(init=False)
+
+    def __repr__(self) -> str:
+        # Also of one that a wrong setting left half made: a traceback with locals asks for it.
+        return f"<ClientSettings for {getattr(self, 'url', 'no URL yet')}>"
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "url", endpoint_url(self.base_url, allow_http=self.allow_http))

@@ -86,5 +86,12 @@ def _made(item: Any, by: By) -> Matching:
 
 def stand_in(item: Any) -> BalanceQuery:
     """A query that carries `item`, of which none could be made, so that the outcome can."""
-    text = item if isinstance(item, str) and sendable(item) else ascii(item)
+    text = item if isinstance(item, str) and sendable(item) else _shown(item)
     return BalanceQuery(RawMatching({"matching": "invalid", "value": text}))
+
+
+def _shown(item: Any) -> str:
+    try:
+        return ascii(item)
+    except Exception:  # noqa: BLE001 - a caller's own class may raise anything
+        return f"<{type(item).__name__}>"

@@ -104,7 +104,7 @@ class OutcomeStream:
         return self
 
     async def __anext__(self) -> Found | Failed:
-        if self._state == "new":
+        if self._state in {"new", "left"}:
             raise ClientClosed(
                 "this stream is not open: write "
                 "'async with client.stream_balances(...) as outcomes:' around the loop"
@@ -124,8 +124,7 @@ class OutcomeStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._state = "ended"
-        self._let_go()
+        self._state = "left"
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()

@@ -61,7 +61,7 @@ def is_fatal(error: AltcraftBalanceError, fatal_codes: Collection[int]) -> bool:
     if isinstance(error, NotAMember):
         return False  # an answer about one member, whatever its code
     if isinstance(error, ApiError):
-        return error.code in fatal_codes and not error.transient
+        return error.code in fatal_codes
     if isinstance(error, RedirectRefused | TlsRefused | ClientClosed | ConfigurationError):
         return True
     return isinstance(error, HttpStatusError) and error.status in _FATAL_STATUSES

@@ -8,14 +8,8 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from altcraft_balance.codec.reply import read_reply
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import (
     AltcraftBalanceError,
@@ -24,52 +18,22 @@ from altcraft_balance.errors import (
     DeadlineExceeded,
     HttpStatusError,
 )
-from altcraft_balance.models import Balance, BalanceQuery, Failed, Found, Outcome
+from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, classify, was_dead_on_arrival
 from altcraft_balance.policy.retry import Progress, Stop, after_failure, attempt_limit_s
-from altcraft_balance.policy.retry_after import read_retry_after
+from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
+from altcraft_balance.session.ended import Ended
 from altcraft_balance.telemetry.events import (
-    AttemptEnded,
     LookupEnded,
     LookupStarted,
     RetryPlanned,
 )
-from altcraft_balance.transport.port import RawReply, SendFailed
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
 
-__all__ = ["Ended", "Lookup"]
-
-
-@frozen(kw_only=True)
-class Ended:
-    """How a lookup ended: `balance` or `error`.
-
-    Attributes:
-        halted: the brake ended it while it waited; `error` is its last attempt's, if it had one.
-    """
-
-    balance: Balance | None = None
-    error: AltcraftBalanceError | None = None
-    attempts: int = 0
-    requests: int = 0
-    elapsed_s: float = 0.0
-    halted: bool = False
-
-    def as_outcome(self, query: BalanceQuery, index: int) -> Outcome:
-        """This end as an item of a batch."""
-        counts = {"attempts": self.attempts, "requests": self.requests}
-        if self.balance is not None:
-            return Found(
-                query=query, index=index, balance=self.balance, elapsed_s=self.elapsed_s, **counts
-            )
-        if self.error is None:
-            raise RuntimeError("a lookup ended with neither a balance nor an error")
-        return Failed(
-            query=query, index=index, error=self.error, elapsed_s=self.elapsed_s, **counts
-        )
+__all__ = ["Lookup"]
 
 
 class Lookup:
@@ -195,61 +159,13 @@ class Lookup:
     async def _ask(
         self, wire: WireRequest, *, fresh: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
-        """One request and what its reply means; and whether its connection was a reused one."""
-        session, left_s = self._session, self._left_s()
+        """One request within its own limit and the lookup's, unless the deadline has come."""
+        left_s = self._left_s()
         if left_s is not None and left_s <= 0:
             return self._late("slot", "the deadline came before the request could be sent"), False
-        limit_s = attempt_limit_s(session.settings.timeouts.attempt_s, left_s)
+        limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
         self._progress = self._progress.sent()
-        session.counts.requests += 1
-        began = session.clock()
-        status: int | None = None
-        result: Balance | AltcraftBalanceError
-        try:
-            raw = await session.transport.send(
-                wire.body, self._headers(wire), limit_s=limit_s, fresh=fresh
-            )
-            status, reused = raw.status, raw.reused
-            result = self._read(wire, raw)
-        except SendFailed as failed:
-            result, reused = failed.error, failed.reused
-        if session.emit is not None:
-            kind = None if isinstance(result, Balance) else result.kind
-            session.emit(
-                AttemptEnded(
-                    lookup=self._number,
-                    elapsed_s=session.clock() - began,
-                    status=status,
-                    kind=kind,
-                    free_repeat=fresh,
-                )
-            )
-        return result, reused
-
-    def _headers(self, wire: WireRequest) -> Mapping[str, str]:
-        if not self._session.settings.request_ids:
-            return wire.headers
-        # Fresh for each attempt: the platform replays its first reply to an id that it knows.
-        return {**wire.headers, "Request-ID": uuid.uuid4().hex}
-
-    def _read(self, wire: WireRequest, raw: RawReply) -> Balance | AltcraftBalanceError:
-        now = datetime.now(UTC)
-        wish = raw.headers.get("retry-after")
-        retry_after_s = None
-        if wish is not None:
-            retry_after_s = read_retry_after(wish, date=raw.headers.get("date"), now=now)
-        try:
-            return read_reply(
-                wire,
-                raw.status,
-                raw.headers,
-                raw.body,
-                looked_up_at=now,
-                retry_after_s=retry_after_s,
-                not_a_member=self._session.settings.not_a_member,
-            )
-        except AltcraftBalanceError as error:
-            return error.with_traceback(None)
+        return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
 
     # ── between attempts ─────────────────────────────────────────────────────────────────────
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.session.brake import Brake
-from altcraft_balance.session.lookup import Ended, Lookup
+from altcraft_balance.session.ended import Ended
+from altcraft_balance.session.lookup import Lookup
 from altcraft_balance.session.stats import Counts, State
 from altcraft_balance.session.tokens import Tokens
 from altcraft_balance.settings import ClientSettings
@@ -135,6 +136,9 @@ class Session:
         counts.in_progress += 1
         try:
             ended = await Lookup(self, query, started=started, deadline=deadline, brake=brake).run()
+        except asyncio.CancelledError:
+            counts.cancelled += 1
+            raise
         finally:
             counts.in_progress -= 1
             if self._drained is not None and not counts.in_progress:

@@ -22,6 +22,7 @@ class ClientStats:
         lookups: lookups that were begun.
         found: lookups that gave a balance.
         failed: by the error's kind, how many lookups ended with it.
+        cancelled: lookups whose task was cancelled, as when a stream's reader leaves.
         requests: all that was sent.
         throttled: answers that asked for a pause.
         free_repeats: repeats of requests that met a dead reused connection.
@@ -35,6 +36,7 @@ class ClientStats:
     lookups: int
     found: int
     failed: Mapping[str, int]
+    cancelled: int
     requests: int
     throttled: int
     free_repeats: int
@@ -67,7 +69,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.lookups = self.found = self.requests = self.throttled = self.free_repeats = 0
-        self.slots_in_use = self.in_progress = 0
+        self.slots_in_use = self.in_progress = self.cancelled = 0
         self.connections_opened = self.connections_dropped = 0
         self.failed: Counter[str] = Counter()
         self.failures_in_a_row = 0
@@ -88,6 +90,7 @@ class Counts:
             lookups=self.lookups,
             found=self.found,
             failed=MappingProxyType(dict(self.failed)),
+            cancelled=self.cancelled,
             requests=self.requests,
             throttled=self.throttled,
             free_repeats=self.free_repeats,

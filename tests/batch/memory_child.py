@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import tracemalloc
+from pathlib import Path
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail
@@ -35,8 +36,8 @@ class Echo:
 
 
 def rss_kib():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def traced_kib():
@@ -63,7 +64,7 @@ async def main(count, measure, ordered):
             if before and seen % 1000 == 0:
                 most = max(most, measure())
     gc.collect()
-    print(max(most, measure()) - before, client.stats().found)
+    sys.stdout.write(f"{max(most, measure()) - before} {client.stats().found}\n")
 
 
 if __name__ == "__main__":

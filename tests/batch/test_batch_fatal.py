@@ -12,13 +12,15 @@ async def run(wire, reply, **settings):
     wire.answer = lambda sent: Slow(1, reply if sent.number == 2 else ok())
     outcomes = []
     settings = {"concurrency": 2, "max_attempts": 1, **settings}
-    async with opened(wire, **settings) as client:
-        async with client.stream_balances(members(50)) as stream:
-            try:
-                async for outcome in stream:
-                    outcomes.append(outcome)
-            except Exception as error:
-                return outcomes, error
+    async with (
+        opened(wire, **settings) as client,
+        client.stream_balances(members(50)) as stream,
+    ):
+        try:
+            async for outcome in stream:
+                outcomes.append(outcome)
+        except Exception as error:
+            return outcomes, error
     return outcomes, None
 
 

@@ -57,12 +57,14 @@ async def test_a_reader_that_stops_reading_stops_the_source(
     wire, endless, kind, ordered, concurrency
 ):
     """No more is taken than the window ahead of it, however long it waits."""
-    async with opened(wire, concurrency=concurrency) as client:
-        async with client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream:
-            for read in range(1, 4):
-                await anext(stream)
-                await asyncio.sleep(60)
-                assert endless.taken == read + WINDOW_PER_SLOT * concurrency
+    async with (
+        opened(wire, concurrency=concurrency) as client,
+        client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream,
+    ):
+        for read in range(1, 4):
+            await anext(stream)
+            await asyncio.sleep(60)
+            assert endless.taken == read + WINDOW_PER_SLOT * concurrency
     assert len(wire.sent) <= endless.taken
 
 
@@ -81,13 +83,15 @@ async def test_an_endless_source_is_read_for_as_long_as_the_reader_likes(
     wire, endless, kind, ordered
 ):
     """The stream never wants to see its end."""
-    async with opened(wire) as client:
-        async with client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream:
-            seen = []
-            async for outcome in stream:
-                seen.append(outcome.index)
-                if len(seen) == 2000:
-                    break
+    async with (
+        opened(wire) as client,
+        client.stream_balances(getattr(endless, kind)(), ordered=ordered) as stream,
+    ):
+        seen = []
+        async for outcome in stream:
+            seen.append(outcome.index)
+            if len(seen) == 2000:
+                break
     assert len(set(seen)) == 2000
     assert endless.taken <= 2000 + WINDOW_PER_SLOT * 4
 
@@ -156,9 +160,11 @@ async def test_a_small_batch_starts_few_workers(wire, count):
 async def test_items_asleep_before_a_repeat_do_not_idle_the_slots(wire):
     """There are more workers than slots, so others go on meanwhile."""
     wire.answer = lambda sent: http(503, retry_after="60") if sent.number < 3 else Slow(1)
-    async with opened(wire, concurrency=1) as client:
-        async with client.stream_balances(members(20)) as stream:
-            times = [round(now()) async for _ in stream]
+    async with (
+        opened(wire, concurrency=1) as client,
+        client.stream_balances(members(20)) as stream,
+    ):
+        times = [round(now()) async for _ in stream]
     assert times[:17] == list(range(1, 18))
     assert len(times) == 20
 
@@ -201,9 +207,11 @@ async def test_an_ended_source_is_not_asked_again(wire):
 )
 async def test_any_iterable_is_a_source(wire, make):
     """It is read once, in its order."""
-    async with opened(wire) as client:
-        async with client.stream_balances(make(members(10)), ordered=True) as stream:
-            queries = [outcome.query async for outcome in stream]
+    async with (
+        opened(wire) as client,
+        client.stream_balances(make(members(10)), ordered=True) as stream,
+    ):
+        queries = [outcome.query async for outcome in stream]
     assert queries == [BalanceQuery(item) for item in members(10)]
 
 
@@ -327,3 +335,13 @@ async def test_a_source_counts_what_it_gives():
     source = Source(itertools.islice(itertools.count(10), 3))
     assert [await source.take() for _ in range(5)] == [(0, 10), (1, 11), (2, 12), None, None]
     assert source.taken == 3
+
+
+def test_a_stand_in_carries_an_item_that_cannot_be_shown():
+    """An object whose `repr` raises is a failed outcome like any other, under its type's name."""
+
+    class Shy:
+        def __repr__(self):
+            raise LookupError
+
+    assert stand_in(Shy()).matching.fields["value"] == "<Shy>"

@@ -31,9 +31,11 @@ async def test_ordered_outcomes_come_in_the_sources_order(wire, concurrency):
     replies = [ok(), http(500), api(400), Slow(3), throttled(2), Slow(0.1)]
     wire.answer = lambda sent: replies[sent.number * 7 % 6]
     items = [*members(100), "no matching", *members(100)]
-    async with opened(wire, concurrency=concurrency) as client:
-        async with client.stream_balances(items, ordered=True) as stream:
-            indexes = [outcome.index async for outcome in stream]
+    async with (
+        opened(wire, concurrency=concurrency) as client,
+        client.stream_balances(items, ordered=True) as stream,
+    ):
+        indexes = [outcome.index async for outcome in stream]
     assert indexes == list(range(201))
 
 
@@ -47,22 +49,26 @@ async def test_one_slow_item_holds_back_no_more_than_the_window(wire):
         for taken, query in enumerate(members(10_000), 1):  # noqa: B007
             yield query
 
-    async with opened(wire, concurrency=2, attempt_s=2 * SLOW_HEAD_S) as client:
-        async with client.stream_balances(source(), ordered=True) as stream:
-            await asyncio.sleep(SLOW_HEAD_S / 2)
-            assert (taken, len(wire.sent)) == (16, 16)
-            assert (await anext(stream)).index == 0
-            assert now() == pytest.approx(SLOW_HEAD_S, abs=0.1)
-            rest = [outcome.index async for outcome in stream]
+    async with (
+        opened(wire, concurrency=2, attempt_s=2 * SLOW_HEAD_S) as client,
+        client.stream_balances(source(), ordered=True) as stream,
+    ):
+        await asyncio.sleep(SLOW_HEAD_S / 2)
+        assert (taken, len(wire.sent)) == (16, 16)
+        assert (await anext(stream)).index == 0
+        assert now() == pytest.approx(SLOW_HEAD_S, abs=0.1)
+        rest = [outcome.index async for outcome in stream]
     assert rest == list(range(1, 10_000))
 
 
 async def test_unordered_one_slow_item_holds_nobody_back(wire):
     """All the others are read meanwhile."""
     wire.answer = lambda sent: Slow(SLOW_HEAD_S) if sent.number == 0 else ok()
-    async with opened(wire, concurrency=2, attempt_s=2 * SLOW_HEAD_S) as client:
-        async with client.stream_balances(members(1000)) as stream:
-            seen = [(outcome.index, now() < 1) async for outcome in stream]
+    async with (
+        opened(wire, concurrency=2, attempt_s=2 * SLOW_HEAD_S) as client,
+        client.stream_balances(members(1000)) as stream,
+    ):
+        seen = [(outcome.index, now() < 1) async for outcome in stream]
     assert seen[-1] == (0, False)
     assert all(early for _, early in seen[:-1])
 

@@ -49,7 +49,7 @@ CASES = [
     (api(440), What.FINAL, False, False),
     (api(404), What.FINAL, False, False),
     (api(500, transient=True), What.SERVER_TROUBLE, False, False),
-    (api(403, transient=True), What.SERVER_TROUBLE, False, False),
+    (api(403, transient=True), What.SERVER_TROUBLE, True, False),
     (api(400, errors.BadRequest), What.FINAL, False, False),
     (api(401, errors.AuthenticationError), What.FINAL, True, False),
     (api(402, errors.TariffLimitReached), What.FINAL, True, False),
@@ -90,6 +90,7 @@ def test_no_class_of_errors_is_forgotten():
 def test_the_user_says_which_codes_end_a_run(codes, fatal):
     """`fatal_codes` decides for envelopes, and for nothing else."""
     assert is_fatal(api(440), codes) is fatal
+    assert is_fatal(api(440, transient=True), codes) is fatal
     assert not is_fatal(http(440), codes)
     assert not is_fatal(errors.RateLimited("m", code=440), codes)
 

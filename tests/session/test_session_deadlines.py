@@ -62,13 +62,13 @@ async def test_without_a_deadline_attempts_are_the_limit(wire, setting, option):
 async def test_a_deadline_that_is_no_time_is_refused(wire, value):
     """One sentence that names the argument, for calls, items and runs."""
     async with opened(wire) as client:
-        with pytest.raises(ConfigurationError, match="^deadline_s must be"):
+        with pytest.raises(ConfigurationError, match=r"^deadline_s must be"):
             await client.get_balance(member(0), deadline_s=value)
-        with pytest.raises(ConfigurationError, match="^item_deadline_s must be"):
+        with pytest.raises(ConfigurationError, match=r"^item_deadline_s must be"):
             await client.get_balances(members(1), item_deadline_s=value)
-        with pytest.raises(ConfigurationError, match="^item_deadline_s must be"):
+        with pytest.raises(ConfigurationError, match=r"^item_deadline_s must be"):
             client.stream_balances(members(1), item_deadline_s=value)
-        with pytest.raises(ConfigurationError, match="^run_deadline_s must be"):
+        with pytest.raises(ConfigurationError, match=r"^run_deadline_s must be"):
             client.stream_balances(members(1), run_deadline_s=value)
     assert wire.sent == []
 

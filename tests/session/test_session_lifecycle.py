@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 
 import pytest
 
@@ -99,7 +98,7 @@ def test_a_forked_child_is_refused():
             await client.get_balance(member(0))
             child = os.fork()
             if child:
-                return os.waitpid(child, 0)[1]
+                return os.waitpid(child, 0)[1]  # noqa: ASYNC222 - it ends at once
             coroutine = ask(client)
             try:
                 coroutine.send(None)
@@ -123,10 +122,7 @@ def test_a_client_belongs_to_its_loop():
                     client.stream_balances([])
                 sentences.append(str(caught.value))
 
-            thread = threading.Thread(target=elsewhere)
-            thread.start()
-            while thread.is_alive():
-                await asyncio.sleep(0)
+            await asyncio.to_thread(elsewhere)
             return sentences
 
     sentences = asyncio.run(main())
@@ -259,12 +255,13 @@ async def test_what_waits_ends_at_once(wire):
 
 async def test_a_call_that_waits_for_a_new_token_ends_at_once(wire):
     """A token service that hangs holds nobody up."""
-    answers = iter(["first-token"])
+    hanging = asyncio.Event()
 
     async def token():
-        for answer in answers:
-            return answer
-        await asyncio.Future()
+        if hanging.is_set():
+            await asyncio.Future()
+        hanging.set()
+        return "first-token"
 
     wire.answer = lambda _: http(401)
     client = make_client(wire, token=token, deadline_s=None)
@@ -308,14 +305,19 @@ async def test_leaving_with_an_error_cuts_at_once(wire):
     """Whoever leaves by an exception does not wait for the rest."""
     wire.script.append(Slow(5))
     client = make_client(wire)
-    with pytest.raises(KeyError):
+    calls = []
+
+    async def leave():
         async with client:
-            call = asyncio.create_task(client.get_balance(member(0)))
+            calls.append(asyncio.create_task(client.get_balance(member(0))))
             await settle()
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await leave()
     assert now() < 1
     with pytest.raises(ClientClosed):
-        await call
+        await calls[0]
 
 
 async def test_leaving_without_an_error_waits_ten_seconds(wire):

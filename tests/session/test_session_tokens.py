@@ -142,6 +142,22 @@ async def test_the_old_token_stays_while_the_file_is_missing_or_broken(token_fil
     assert await in_force(tokens) == "the-new-token"
 
 
+async def test_a_file_that_could_not_be_read_is_tried_again(token_file, monkeypatch):
+    """Also when only its mode was wrong, which leaves its numbers as they are."""
+    clock = Clock()
+    tokens = await tokens_of(secret := Secret.from_file(token_file), clock)
+    token_file.write_text("the-new-token")
+
+    def refuse(_):
+        raise ConfigurationError("no permission")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(secret), "reveal", refuse)
+        assert await in_force(tokens) == "old-token"
+    clock.now += 1
+    assert await in_force(tokens) == "the-new-token"
+
+
 async def test_a_look_that_was_cancelled_is_made_again(token_file, monkeypatch):
     """The lookup that looks may be cancelled; the next one finds the change."""
     clock = Clock()
@@ -234,6 +250,15 @@ async def test_fifty_401s_at_once_cause_one_reading_also_when_it_brings_nothing_
     assert (source.asked, len(wire.sent)) == (2, 50)
 
 
+async def test_a_401_that_comes_late_finds_the_new_token_there():
+    """Its request went out with the old one; nobody is asked again for that."""
+    source = Readings("old-token", "the-new-token", "a-third-token")
+    tokens = await tokens_of(source)
+    for _ in range(3):
+        assert await tokens.renewed(HiddenStr("old-token")) is True
+    assert (source.asked, await in_force(tokens)) == (2, "the-new-token")
+
+
 async def test_a_reading_that_was_cancelled_is_none():
     """Who waited for it asks again."""
     source = Readings("old-token", "lost-token", "the-new-token")
@@ -252,13 +277,15 @@ async def test_a_batch_survives_a_rotation():
     """All items are found, and none is lost to the 401s in between."""
     source = Readings("old-token", "the-new-token")
     wire = Rotating("old-token")
-    async with opened(wire, token=source) as client:
-        async with client.stream_balances(members(200)) as outcomes:
-            kinds = []
-            async for outcome in outcomes:
-                kinds.append(type(outcome).__name__)
-                if len(kinds) == 50:
-                    wire.takes = "the-new-token"
+    async with (
+        opened(wire, token=source) as client,
+        client.stream_balances(members(200)) as outcomes,
+    ):
+        kinds = []
+        async for outcome in outcomes:
+            kinds.append(type(outcome).__name__)
+            if len(kinds) == 50:
+                wire.takes = "the-new-token"
     assert kinds == ["Found"] * 200
     assert source.asked == 2
 
