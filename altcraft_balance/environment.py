@@ -24,11 +24,25 @@ def _truth(text: str) -> bool:
 
 
 def _code_list(text: str) -> frozenset[int]:
-    return frozenset(int(part) for part in text.replace(",", " ").split())
+    return frozenset(_whole(part) for part in text.replace(",", " ").split())
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number is expected") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("a number of seconds is expected") from None
 
 
 def _optional_seconds(text: str) -> float | None:
-    return None if text.strip().lower() == "none" else float(text)
+    return None if text.strip().lower() == "none" else _seconds(text)
 
 
 def _plain(text: str) -> str:
@@ -38,7 +52,7 @@ def _plain(text: str) -> str:
 #: Variable (after the prefix) -> argument, and how its text is read.
 VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "BASE_URL": ("base_url", _plain),
-    "LOYALTY_PROGRAM_ID": ("loyalty_program_id", int),
+    "LOYALTY_PROGRAM_ID": ("loyalty_program_id", _whole),
     "FORMAT": ("format", _plain),
     "AUTH": ("auth", _plain),
     "TRANSPORT": ("transport", _plain),
@@ -50,16 +64,16 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "TRUST_ENV": ("trust_env", _truth),
     "USER_AGENT": ("user_agent", _plain),
     "REQUEST_IDS": ("request_ids", _truth),
-    "MAX_BODY_BYTES": ("max_body_bytes", int),
+    "MAX_BODY_BYTES": ("max_body_bytes", _whole),
     "ALLOW_HTTP": ("allow_http", _truth),
-    "MAX_ATTEMPTS": ("retry.max_attempts", int),
-    "RETRY_BASE_S": ("retry.base_s", float),
-    "RETRY_CAP_S": ("retry.cap_s", float),
-    "CONNECT_S": ("timeouts.connect_s", float),
-    "ATTEMPT_S": ("timeouts.attempt_s", float),
+    "MAX_ATTEMPTS": ("retry.max_attempts", _whole),
+    "RETRY_BASE_S": ("retry.base_s", _seconds),
+    "RETRY_CAP_S": ("retry.cap_s", _seconds),
+    "CONNECT_S": ("timeouts.connect_s", _seconds),
+    "ATTEMPT_S": ("timeouts.attempt_s", _seconds),
     "DEADLINE_S": ("timeouts.deadline_s", _optional_seconds),
     "ITEM_DEADLINE_S": ("timeouts.item_deadline_s", _optional_seconds),
-    "CONCURRENCY": ("limits.concurrency", int),
+    "CONCURRENCY": ("limits.concurrency", _whole),
 }
 
 _GROUPS: Final[dict[str, Callable[..., Any]]] = {
@@ -90,7 +104,7 @@ def from_environment(
     if "token" not in overrides:
         arguments["token"] = _token(found, prefix, by_reference)
     arguments.update(overrides)
-    needed = {"base_url": "BASE_URL", "token": "TOKEN (or TOKEN_FILE)"}
+    needed = {"base_url": "BASE_URL", "token": f"TOKEN or {prefix}TOKEN_FILE"}
     if missing := [prefix + name for key, name in needed.items() if arguments.get(key) is None]:
         raise ConfigurationError(f"not set: {', '.join(missing)}; set it in the environment")
     return arguments
@@ -131,7 +145,7 @@ def _currency(found: Mapping[str, str], prefix: str) -> Currency | None:
         )
     try:
         if iid:
-            return CurrencyIid(_read(f"{prefix}POINTS_CURRENCY_IID", iid, int))
+            return CurrencyIid(_read(f"{prefix}POINTS_CURRENCY_IID", iid, _whole))
         return CurrencyEid(eid) if eid else None
     except InvalidQuery as error:
         trouble = str(error)

@@ -158,7 +158,9 @@ Currency: TypeAlias = CurrencyIid | CurrencyEid
 
 def _matching(_: object, __: object, value: Any) -> None:
     if isinstance(value, str):
-        raise InvalidQuery("a plain text is no matching: write ByEmail(...), ByPhone(...) or so")
+        raise InvalidQuery(
+            "a plain text is no matching: write ByEmail(...), or give a batch by=ByEmail"
+        )
     if not isinstance(value, _MATCHINGS):
         raise InvalidQuery(f"matching must be ByEmail(...) or so, not {type(value).__name__}")
 

@@ -278,7 +278,8 @@ def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
 
 
 def _split_url(url: Any, name: str, *, userinfo: bool = False) -> SplitResult:
-    example = f"{name} must look like https://ru.altkraft.com"
+    host = "http://proxy.example.com:3128" if name == "proxy" else "https://ru.altkraft.com"
+    example = f"{name} must look like {host}"
     if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
         raise ConfigurationError(f"{example}, without blanks or control characters")
     parts = _parsed(url)

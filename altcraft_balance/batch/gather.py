@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
-from typing import Any
+from copy import copy
+from typing import Any, Final
 
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
@@ -11,7 +12,9 @@ from altcraft_balance.errors import AltcraftBalanceError, InvalidQuery
 from altcraft_balance.models import Failed, Outcome
 from altcraft_balance.session.session import Session
 
-__all__ = ["gather_outcomes"]
+__all__ = ["MAX_INPUTS", "gather_outcomes"]
+
+MAX_INPUTS: Final = 100_000
 
 
 async def gather_outcomes(session: Session, items: Items, options: BatchOptions) -> list[Outcome]:
@@ -25,7 +28,7 @@ async def gather_outcomes(session: Session, items: Items, options: BatchOptions)
             async for outcome in stream:
                 outcomes[outcome.index] = outcome
     except AltcraftBalanceError as error:
-        fatal = error
+        fatal = _for_the_unasked(error)
     return [
         outcome if outcome is not None else _unasked(inputs[index], index, fatal, options.by)
         for index, outcome in enumerate(outcomes)
@@ -33,9 +36,23 @@ async def gather_outcomes(session: Session, items: Items, options: BatchOptions)
 
 
 async def _all_of(items: Items) -> list[Any]:
+    inputs: list[Any] = []
     if isinstance(items, AsyncIterable):
-        return [item async for item in items]
-    return list(items)
+        async for item in items:
+            _add(inputs, item)
+    else:
+        for item in items:
+            _add(inputs, item)
+    return inputs
+
+
+def _add(inputs: list[Any], item: Any) -> None:
+    # A source without an end would fill the memory, and a plain one would hold the loop as well.
+    if len(inputs) == MAX_INPUTS:
+        raise InvalidQuery(
+            f"get_balances is for small batches, of {MAX_INPUTS:,} at most: use stream_balances"
+        )
+    inputs.append(item)
 
 
 def _unasked(item: Any, index: int, fatal: AltcraftBalanceError | None, by: By | None) -> Failed:
@@ -46,3 +63,10 @@ def _unasked(item: Any, index: int, fatal: AltcraftBalanceError | None, by: By |
     if fatal is None:
         raise RuntimeError("a batch ended normally without an outcome for each input")
     return Failed(query=query, index=index, error=fatal)
+
+
+def _for_the_unasked(fatal: AltcraftBalanceError) -> AltcraftBalanceError:
+    """The same error, about a lookup that was not sent."""
+    error = copy(fatal)
+    error.attempts, error.elapsed_s, error.maybe_sent, error.unsent = 0, 0.0, False, ()
+    return error

@@ -1,7 +1,8 @@
 """What a batch reads from: any iterable or async iterable, pulled one item at a time.
 
-An item is a `BalanceQuery`, a matching, or, with `by`, a plain value that `by` makes one of. An
-item that none can be made of becomes a failed outcome and not the end of the stream.
+An item is a `BalanceQuery`, a matching, or, with `by`, a plain value that `by` makes one of and
+that stays with it as its query's `tag`. An item that none can be made of becomes a failed outcome
+and not the end of the stream.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def as_query(item: Any, by: By | None) -> BalanceQuery:
         return item
     if by is None or isinstance(item, Matching):
         return BalanceQuery(item)
-    return BalanceQuery(_made(item, by))
+    return BalanceQuery(_made(item, by), tag=item)
 
 
 def _made(item: Any, by: By) -> Matching:
@@ -87,7 +88,7 @@ def _made(item: Any, by: By) -> Matching:
 def stand_in(item: Any) -> BalanceQuery:
     """A query that carries `item`, of which none could be made, so that the outcome can."""
     text = item if isinstance(item, str) and sendable(item) else _shown(item)
-    return BalanceQuery(RawMatching({"matching": "invalid", "value": text}))
+    return BalanceQuery(RawMatching({"matching": "invalid", "value": text}), tag=item)
 
 
 def _shown(item: Any) -> str:

@@ -14,6 +14,7 @@ are busy.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from copy import copy
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,7 +24,6 @@ from attrs import frozen
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
 from altcraft_balance.errors import (
-    AltcraftBalanceError,
     ClientClosed,
     DeadlineExceeded,
     InvalidQuery,
@@ -57,6 +57,8 @@ class BatchOptions:
     run_deadline_s: float | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.by is not None and not callable(self.by):
+            raise InvalidQuery("by must be ByEmail, ByPhone or another callable that takes a value")
         checked_seconds(self.item_deadline_s, "item_deadline_s")
         checked_seconds(self.run_deadline_s, "run_deadline_s")
 
@@ -138,8 +140,8 @@ class OutcomeStream:
             return
         if reason is self._session.brake.reason:
             reason = copy(reason)  # the client's other streams end with it too
-        if isinstance(reason, AltcraftBalanceError):
-            reason.unsent = self.unsent
+        with suppress(AttributeError):  # a source's own exception may have no room for it
+            reason.unsent = self.unsent  # type: ignore[attr-defined]
         raise reason
 
     def _let_go(self) -> None:

@@ -34,6 +34,11 @@ __all__ = ["read_reply"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_TEXT: Final = 500
+_CODE_HINTS: Final = {
+    401: "is the token right?",
+    402: "the account's tariff allows no more",
+    403: "may this token ask for this program?",
+}
 _HINTS: Final = {
     401: "the server wants another token or other credentials",
     404: "is base_url right, and is the platform v75 or newer?",
@@ -155,6 +160,8 @@ def _api_error(
 ) -> AltcraftBalanceError:
     code, text = envelope.code, _cleaned(envelope.text, wire)
     message = f"the platform answered error {code}: {_one_line(text) or 'no text'} (HTTP {status})"
+    if hint := _CODE_HINTS.get(code):
+        message += f": {hint}"
     fields: dict[str, Any] = {"code": code, "text": text, "status": status}
     if code in not_a_member:
         return NotAMember(message, **fields)

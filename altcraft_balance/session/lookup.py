@@ -101,6 +101,7 @@ class Lookup:
                 return result
             renewed = await self._has_new_token(wire, result)
             if isinstance(renewed, DeadlineExceeded):
+                self._progress = self._progress.attempted()
                 return renewed
             if renewed:
                 wire = (await self._session.tokens.encoder()).encode(self._query)
@@ -183,6 +184,9 @@ class Lookup:
             with self._brake.waiting():
                 async with asyncio.timeout_at(self._deadline):
                     return await self._session.tokens.renewed(wire.token)
+        except Halted:
+            self._progress = self._progress.attempted()  # the 401 is this lookup's end
+            raise
         except TimeoutError:
             return self._late("token", "the deadline came while a new token was fetched")
 
@@ -203,6 +207,8 @@ class Lookup:
         return None if self._deadline is None else self._deadline - self._session.clock()
 
     def _late(self, phase: str, message: str) -> DeadlineExceeded:
+        if self._last_error is not None:
+            message += f"; the last attempt: {self._last_error}"
         return DeadlineExceeded(
             message,
             phase=phase,

@@ -61,7 +61,13 @@ async def test_after_a_fatal_answer_the_rest_fail_with_it(wire, make):
     assert [outcome.index for outcome in invalid] == [50]
     denied = [outcome for outcome in failed if isinstance(outcome.error, AccessDenied)]
     assert len(denied) == len(failed) - 1
-    assert len({id(outcome.error) for outcome in denied}) == 1
+    asked = [outcome for outcome in denied if outcome.requests]
+    unasked = [outcome for outcome in denied if not outcome.requests]
+    assert asked
+    assert len({id(outcome.error) for outcome in unasked}) == 1
+    # The errors tell of their own lookups: what was not sent was not attempted.
+    assert all(outcome.error.attempts == outcome.attempts for outcome in denied)
+    assert not any(outcome.error.maybe_sent for outcome in unasked)
     assert [outcome.requests for outcome in denied if outcome.requests] == [1]
     assert all(number_of(o.query) == o.index for o in outcomes if o.index != 50)
 

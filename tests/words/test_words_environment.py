@@ -123,7 +123,7 @@ BAD = [
         "^set ALTCRAFT_POINTS_CURRENCY_EID or ALTCRAFT_POINTS_CURRENCY_IID, but not both",
     ),
     ({"TOKEN_FILE": "/run/t"}, "^set ALTCRAFT_TOKEN or ALTCRAFT_TOKEN_FILE, but not both"),
-    ({"TOKEN": ""}, r"^not set: ALTCRAFT_TOKEN \(or TOKEN_FILE\); set it"),
+    ({"TOKEN": ""}, r"^not set: ALTCRAFT_TOKEN or ALTCRAFT_TOKEN_FILE; set it"),
     ({"BASE_URL": ""}, "^not set: ALTCRAFT_BASE_URL; set it in the environment"),
     ({"BASE_URL": "", "TOKEN": ""}, "^not set: ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN"),
     ({"TOKEN": "canary canary"}, "^the token has blanks"),

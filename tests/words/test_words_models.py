@@ -126,7 +126,7 @@ BAD = [
     (
         BalanceQuery,
         "canary@b",
-        "a plain text is no matching: write ByEmail(...), ByPhone(...) or so",
+        "a plain text is no matching: write ByEmail(...), or give a batch by=ByEmail",
     ),
     (BalanceQuery, {"email": CANARY}, "matching must be ByEmail(...) or so, not dict"),
     (BalanceQuery, None, "matching must be ByEmail(...) or so, not NoneType"),

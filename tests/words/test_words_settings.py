@@ -134,9 +134,9 @@ BAD = [
         for name in ("trust_env", "request_ids", "allow_http")
         for value in ("no", 0, None)
     ],
-    ({"proxy": "proxy:3128"}, "proxy must look like https://"),
-    ({"proxy": "socks5://p:1"}, "proxy must look like https://"),
-    ({"proxy": 5}, "proxy must look like https://"),
+    ({"proxy": "proxy:3128"}, "proxy must look like http://"),
+    ({"proxy": "socks5://p:1"}, "proxy must look like http://"),
+    ({"proxy": 5}, "proxy must look like http://"),
 ]
 
 
