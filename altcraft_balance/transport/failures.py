@@ -72,7 +72,9 @@ def _tls_trouble(error: BaseException) -> str | None:
     if isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     if isinstance(seen, ssl.SSLError):
-        return str(seen.reason or "handshake failure").replace("_", " ").lower()
+        reason = str(seen.reason or "handshake failure").replace("_", " ").lower()
+        # What a plain reply looks like to TLS.
+        return f"{reason} (plain http?)" if reason == "wrong version number" else reason
     return None
 
 

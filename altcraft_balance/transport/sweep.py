@@ -76,11 +76,11 @@ class Sweep:
 
     def _set_timer(self, when: float) -> None:
         self._stop_timer()
-        self._timer = self._loop.call_at(when, self._fire)
+        self._timer = self._loop.call_at(when, self._fire, when)
 
-    def _fire(self) -> None:
+    def _fire(self, when: float) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = max(when, self._loop.time())  # loops fire early, by up to their clock's resolution
         for limit in [limit for limit in self._limits if limit.when <= now]:
             self._limits.discard(limit)
             limit.cancel()

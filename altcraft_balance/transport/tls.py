@@ -41,8 +41,14 @@ def _build(
             context.load_cert_chain(cert, key, password=_no_password)
         return context
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        trouble = getattr(error, "strerror", None) or str(error)
+        trouble = _trouble(error)
     raise ConfigurationError(f"{what} cannot be used: {trouble}")
+
+
+def _trouble(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it is no PEM file with a certificate, and for client_cert its key"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _no_password() -> str:
