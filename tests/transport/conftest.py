@@ -333,3 +333,18 @@ def thread_cpu():
         assert time.thread_time() - began < limit_s * room
 
     return thread_cpu
+
+
+@pytest.fixture
+async def warmed_up(serve, ask):
+    """A server and a transport with one pooled connection that has carried one exchange."""
+
+    async def warmed_up(**options):
+        server = await serve()
+        asker = await ask(server, **options)
+        assert not (await asker.send(b"first")).reused
+        await asyncio.sleep(0)
+        assert asker.idle == 1
+        return server, asker
+
+    return warmed_up

@@ -10,35 +10,12 @@ import threading
 import warnings
 
 import pytest
-import trustme
 from cryptography.hazmat.primitives import serialization
 
 from altcraft_balance.errors import ConfigurationError, TlsRefused
 from altcraft_balance.transport import tls
 from altcraft_balance.transport.port import SendFailed
-
-
-class Authority:
-    """A certificate authority, and files of its certificates."""
-
-    def __init__(self, folder):
-        self.folder, self.ca, self.count = folder, trustme.CA(), 0
-        self.file = str(folder / "ca.pem")
-        self.ca.cert_pem.write_to_path(self.file)
-
-    def issue(self, *names, **options):
-        return self.ca.issue_cert(*names, **options)
-
-    def file_of(self, cert):
-        self.count += 1
-        path = self.folder / f"{self.count}.pem"
-        cert.private_key_and_cert_chain_pem.write_to_path(str(path))
-        return str(path)
-
-    def serving(self, *names, **options):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.issue(*(names or ("127.0.0.1",)), **options).configure_cert(context)
-        return context
+from tests.transport.authority import Authority
 
 
 @pytest.fixture(scope="module")
