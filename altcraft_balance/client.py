@@ -20,9 +20,11 @@ from altcraft_balance.session.session import Session
 from altcraft_balance.session.stats import ClientStats, Health
 from altcraft_balance.settings import (
     Auth,
+    CertificateFiles,
     ClientSettings,
     Format,
     Limits,
+    Path,
     RetryPolicy,
     Timeouts,
     checked_seconds,
@@ -91,8 +93,8 @@ class BalanceClient:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         not_a_member: int | Collection[int] = (),
         fatal_codes: int | Collection[int] = frozenset({401, 402, 403}),
-        ca_file: str | os.PathLike[str] | None = None,
-        client_cert: str | tuple[str, str] | None = None,
+        ca_file: Path | None = None,
+        client_cert: CertificateFiles | None = None,
         ssl_context: SSLContext | None = None,
         proxy: str | None = None,
         trust_env: bool = False,
@@ -104,7 +106,7 @@ class BalanceClient:
         on_event: Listener | None = None,
     ) -> None:
         # Hidden before anything can raise: frames show their locals.
-        token, proxy = _hidden(token), _hidden(proxy)
+        token, proxy, base_url = _hidden(token), _hidden(proxy), _hidden(base_url)
         settings = ClientSettings(
             base_url=base_url,
             token=token,
@@ -129,6 +131,8 @@ class BalanceClient:
             max_body_bytes=max_body_bytes,
             allow_http=allow_http,
         )
+        if on_event is not None and not callable(on_event):
+            raise ConfigurationError("on_event must be a callable that takes an event")
         self._session = Session(settings, _maker_of(settings), on_event=on_event)
 
     @classmethod
@@ -142,7 +146,7 @@ class BalanceClient:
         Raises:
             ConfigurationError: a variable is missing or cannot be read.
         """
-        for name in {"token", "proxy"} & overrides.keys():
+        for name in {"token", "proxy", "base_url"} & overrides.keys():
             overrides[name] = _hidden(overrides[name])
         return cls(**from_environment(os.environ, prefix, overrides))
 
@@ -286,12 +290,8 @@ def _hidden(value: Any) -> Any:
 
 
 def _maker_of(settings: ClientSettings) -> Callable[[Tell], Transport]:
-    if not isinstance(settings.transport, str):
-        return lambda _: settings.transport
     if settings.transport != "aiohttp":
-        raise ConfigurationError(
-            f"transport must be 'aiohttp' or an object that fits, not {settings.transport!r}"
-        )
+        return lambda _: settings.transport
 
     def make(tell: Tell) -> Transport:
         from altcraft_balance.transport.aiohttp import AiohttpTransport

@@ -122,11 +122,15 @@ def _not_ours(fields: Mapping[str, FieldValue], what: str) -> None:
         raise InvalidQuery(f"{what} may not name {min(taken)!r}: the client sends that field")
 
 
-@frozen
+@frozen(repr=False)
 class RawMatching:
     """Any other matching: `fields` go into the request as they are, ``matching`` among them."""
 
-    fields: Fields = field(converter=Fields, repr=_hide, validator=_raw)
+    fields: Fields = field(converter=Fields, validator=_raw)
+
+    def __repr__(self) -> str:
+        # Also of one that bad fields left half made: a traceback with locals asks for it.
+        return f"RawMatching(fields={HIDDEN})"
 
 
 Matching: TypeAlias = ByEmail | ByPhone | ByProfileId | ByCustomField | RawMatching
@@ -181,7 +185,7 @@ def _extra(value: Mapping[str, FieldValue] | None) -> Fields | None:
     return None if value is None else Fields(value)
 
 
-@frozen
+@frozen(repr=False)
 class BalanceQuery:
     """One lookup; what is None comes from the client.
 
@@ -199,14 +203,20 @@ class BalanceQuery:
     matching: Matching = field(validator=_matching)
     loyalty_program_id: int | None = field(default=None, validator=_program, kw_only=True)
     currency: Currency | None = field(default=None, validator=_currency, kw_only=True)
-    extra: Fields | None = field(
-        default=None, converter=_extra, repr=lambda v: HIDDEN if v else "None", kw_only=True
-    )
-    tag: Any = field(default=None, eq=False, repr=False, kw_only=True)
+    extra: Fields | None = field(default=None, converter=_extra, kw_only=True)
+    tag: Any = field(default=None, eq=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.extra is not None:
             _not_ours(self.extra, "extra")
+
+    def __repr__(self) -> str:
+        # Also of one that a bad value left half made: a traceback with locals asks for it.
+        shown = {name: getattr(self, name, None) for name in ("loyalty_program_id", "currency")}
+        rest = "".join(f", {name}={value!r}" for name, value in shown.items())
+        matching = self.matching if isinstance(self.matching, _MATCHINGS) else None
+        extra = HIDDEN if getattr(self, "extra", None) else None
+        return f"BalanceQuery(matching={matching!r}{rest}, extra={extra})"
 
 
 @frozen(kw_only=True)

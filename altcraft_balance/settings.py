@@ -20,9 +20,11 @@ from altcraft_balance.secret import Secret
 
 __all__ = [
     "Auth",
+    "CertificateFiles",
     "ClientSettings",
     "Format",
     "Limits",
+    "Path",
     "RetryPolicy",
     "Timeouts",
     "TokenSource",
@@ -32,6 +34,9 @@ __all__ = [
 
 Format: TypeAlias = Literal["json", "xml"]
 Auth: TypeAlias = Literal["body", "header", "both"]
+Path: TypeAlias = str | os.PathLike[str]
+#: A file with certificate and key, or the two files.
+CertificateFiles: TypeAlias = Path | tuple[Path, Path]
 TokenSource: TypeAlias = Secret | Callable[[], Awaitable[str]]
 #: Where the endpoint stands below the base URL (developer guide, "Get points account balance").
 ENDPOINT: Final = "api/v1.1/loyalty/account/balance"
@@ -157,11 +162,11 @@ def _token(value: Any) -> TokenSource:
 
 
 def _codes(value: Any) -> frozenset[int]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return frozenset({value})
-    codes: Collection[Any] = value if isinstance(value, Collection) else [None]
+    codes: Collection[Any] = value if isinstance(value, Collection) else [value]
     if not all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
         raise ConfigurationError("error codes must be whole numbers, such as {401, 402}")
+    if 0 in codes:
+        raise ConfigurationError("error code 0 is success and can mean nothing else")
     return frozenset(codes)
 
 
@@ -173,7 +178,10 @@ def _yes_or_no(_: object, attribute: Any, value: Any) -> None:
 def _headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if value and not isinstance(value, Mapping):
         raise ConfigurationError("headers must be a mapping of names to values")
-    return tuple(_header(name, text) for name, text in (value or {}).items())
+    headers = tuple(_header(name, text) for name, text in (value or {}).items())
+    if len({name.lower() for name, _ in headers}) < len(headers):
+        raise ConfigurationError("headers names one header twice")
+    return headers
 
 
 def _header(name: str, value: str) -> tuple[str, str]:
@@ -181,14 +189,18 @@ def _header(name: str, value: str) -> tuple[str, str]:
         raise ConfigurationError("a header's name must be a token of RFC 9110, such as X-Team")
     if name.lower() in _OUR_HEADERS:
         raise ConfigurationError(f"headers may not set {name}: the client sets that one itself")
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+    if not _is_header_text(value):
         raise ConfigurationError(f"the header {name} must be printable ASCII text in one line")
     return name, value
 
 
+def _is_header_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
 def _user_agent(_: object, __: object, value: Any) -> None:
-    if value is not None:
-        _header("X-User-Agent", value)
+    if value is not None and not _is_header_text(value):
+        raise ConfigurationError("user_agent must be printable ASCII text in one line")
 
 
 def _query_defaults(settings: ClientSettings, _: Any, __: Any) -> None:
@@ -213,6 +225,20 @@ def _tls(settings: ClientSettings, _: object, context: Any) -> None:
         raise ConfigurationError("give ssl_context, or ca_file and client_cert, but not both")
 
 
+def _files(_: object, attribute: Any, value: Any) -> None:
+    paths = value if isinstance(value, tuple) else (value,)
+    if value is not None and not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise ConfigurationError(f"{attribute.name} must be the path of a PEM file")
+    if isinstance(value, tuple) and len(value) != 2:
+        raise ConfigurationError(f"{attribute.name} must be a path, or a pair of two")
+
+
+def _transport(_: object, __: object, value: Any) -> None:
+    fits = all(callable(getattr(value, name, None)) for name in ("open", "send", "aclose"))
+    if value != "aiohttp" and not fits:
+        raise ConfigurationError("transport must be 'aiohttp', or an object that fits the port")
+
+
 def _proxy(_: object, __: object, value: Any) -> None:
     if value is not None:
         _split_url(value, "proxy", userinfo=True)
@@ -228,14 +254,14 @@ class ClientSettings:
     loyalty_program_id: int | None = field(default=None, validator=_query_defaults)
     format: Format = "json"
     auth: Auth = "body"
-    transport: Any = "aiohttp"
+    transport: Any = field(default="aiohttp", validator=_transport)
     retry: RetryPolicy = field(factory=RetryPolicy)
     timeouts: Timeouts = field(factory=Timeouts)
     limits: Limits = field(factory=Limits)
     not_a_member: frozenset[int] = field(default=frozenset(), converter=_codes)
     fatal_codes: frozenset[int] = field(default=frozenset({401, 402, 403}), converter=_codes)
-    ca_file: str | os.PathLike[str] | None = None
-    client_cert: str | tuple[str, str] | None = None
+    ca_file: Path | None = field(default=None, validator=_files)
+    client_cert: CertificateFiles | None = field(default=None, validator=_files)
     ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)
     proxy: str | None = field(default=None, validator=_proxy)
     trust_env: bool = field(default=False, validator=_yes_or_no)
@@ -267,33 +293,44 @@ def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
             not this machine, without `allow_http`.
     """
     parts = _split_url(base_url, "base_url")
-    if parts.query or parts.fragment or "?" in base_url or "#" in base_url:
-        raise ConfigurationError("base_url must not have a query or a fragment")
     if parts.scheme == "http" and not (allow_http or _LOOPBACK.match(parts.hostname or "")):
         raise ConfigurationError(
             f"base_url is plain http to {parts.hostname}, which shows the token to everyone on "
             "the way: use https, or allow_http if that network is safe"
         )
-    return f"{base_url.rstrip('/')}/{ENDPOINT}"
+    scheme_end = len(parts.scheme)  # "HTTPS" is a scheme as well: what follows asks for "https"
+    return f"{parts.scheme}{base_url[scheme_end:].rstrip('/')}/{ENDPOINT}"
 
 
 def _split_url(url: Any, name: str, *, userinfo: bool = False) -> SplitResult:
     host = "http://proxy.example.com:3128" if name == "proxy" else "https://ru.altkraft.com"
-    example = f"{name} must look like {host}"
     if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
-        raise ConfigurationError(f"{example}, without blanks or control characters")
+        raise ConfigurationError(
+            f"{name} must look like {host}, without blanks or control characters"
+        )
     parts = _parsed(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"{example}: a scheme (http or https), a host and maybe a port")
-    if "@" in parts.netloc and not userinfo:
-        raise ConfigurationError(f"{name} must not carry a user name or a password")
+    trouble = "" if parts is None else _trouble_with(parts, url, userinfo=userinfo)
+    if parts is None or trouble:
+        del parts  # it may hold a password, and frames show their locals
+        raise ConfigurationError(
+            f"{name} {trouble or f'must look like {host}: a scheme (http or https), a host'}"
+        )
     return parts
 
 
+def _trouble_with(parts: SplitResult, url: str, *, userinfo: bool) -> str:
+    if "@" in parts.netloc and not userinfo:
+        return "must not carry a user name or a password"
+    if "?" in url or "#" in url:
+        return "must not have a query or a fragment"
+    return ""
+
+
 def _parsed(url: str) -> SplitResult | None:
-    """The parts of `url`; None, and no exception that quotes a password, if it has none."""
+    """The parts of `url`; None, and no exception that quotes a password, if it is not one."""
     try:
         parts = urlsplit(url)
-        return None if parts.port == 0 else parts
+        fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         return None
+    return parts if fits else None

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable
 from copy import copy
 from typing import Any, Final
 
-from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
+from altcraft_balance.batch.source import By, Items, as_query, check_source, stand_in
 from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
 from altcraft_balance.errors import AltcraftBalanceError, InvalidQuery
 from altcraft_balance.models import Failed, Outcome
@@ -19,7 +19,7 @@ MAX_INPUTS: Final = 100_000
 
 async def gather_outcomes(session: Session, items: Items, options: BatchOptions) -> list[Outcome]:
     """Look all of `items` up; what a fatal answer kept from being sent fails with its error."""
-    Source(items)  # refuses what is no source with its sentence
+    check_source(items)
     inputs = await _all_of(items)
     outcomes: list[Outcome | None] = [None] * len(inputs)
     fatal: AltcraftBalanceError | None = None

@@ -15,7 +15,7 @@ from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.fields import sendable
 from altcraft_balance.models import BalanceQuery, Matching, RawMatching
 
-__all__ = ["By", "Items", "Source", "as_query", "stand_in"]
+__all__ = ["By", "Items", "Source", "as_query", "check_source", "stand_in"]
 
 By: TypeAlias = Callable[[Any], Matching]
 Items: TypeAlias = Iterable[Any] | AsyncIterable[Any]
@@ -36,16 +36,11 @@ class Source:
         self._plain: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
         self.taken = 0
-        if isinstance(items, str | bytes):
-            raise InvalidQuery("a single text is no source: give a list, or any other iterable")
+        check_source(items)
         if isinstance(items, AsyncIterable):
             self._async = aiter(items)
-        elif isinstance(items, Iterable):
-            self._plain = iter(items)
         else:
-            raise InvalidQuery(
-                f"a source must be an iterable or an async iterable, not {type(items).__name__}"
-            )
+            self._plain = iter(items)
 
     async def take(self) -> tuple[int, Any] | None:
         """The next item and its index from 0; None at the end."""
@@ -59,6 +54,16 @@ class Source:
                 return None
             index, self.taken = self.taken, self.taken + 1
             return index, item
+
+
+def check_source(items: Any) -> None:
+    """Refuse what is no source, with a sentence."""
+    if isinstance(items, str | bytes):
+        raise InvalidQuery("a single text is no source: give a list, or any other iterable")
+    if not isinstance(items, AsyncIterable | Iterable):
+        raise InvalidQuery(
+            f"a source must be an iterable or an async iterable, not {type(items).__name__}"
+        )
 
 
 def as_query(item: Any, by: By | None) -> BalanceQuery:

@@ -3,7 +3,8 @@
 It ends in five ways. The source at its end: normally. A fatal answer, an exception of the
 source, the client's `aclose`, or the run's deadline: nothing more is taken or sent, the outcomes
 of what was in flight come out, then that error is raised. The reader leaves: what is in flight
-is cancelled and awaited. The source is the caller's to close, in every case.
+is cancelled and awaited. The source is the caller's to close, in every case; a pull that waits
+when a stream ends early is cancelled, which ends an async generator.
 
 Nothing is created for an item that waits. There are four workers for each slot, so that items
 asleep before a repeat do not idle the slots (simulated at 10 % faults: 1,713 lookups/s with as
@@ -200,6 +201,7 @@ class OutcomeStream:
             query = as_query(item, self._options.by)
         except InvalidQuery as error:
             error.with_traceback(None)
+            session.refuse(error)
             self._window.put(Failed(query=stand_in(item), index=index, error=error))
             return
         ended = await session.look_up(

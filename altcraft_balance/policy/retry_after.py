@@ -15,7 +15,7 @@ from typing import Final
 __all__ = ["read_retry_after"]
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?\Z")
-_LONGEST_S: Final = 1e9  # some thirty years: longer wishes are the same to everybody
+_LONGEST_S: Final = 1e10  # some three hundred years: longer wishes are the same to everybody
 _RFC_850_YEAR = re.compile(r"(?<=-)([0-9]{2})(?= )")
 
 
@@ -34,7 +34,7 @@ def read_retry_after(value: str, *, date: str | None, now: datetime) -> float | 
     if until is None:
         return None
     since = _read_date(date.strip(), now) if date else None
-    return max(0.0, (until - (since or now)).total_seconds())
+    return min(max(0.0, (until - (since or now)).total_seconds()), _LONGEST_S)
 
 
 def _read_date(value: str, now: datetime) -> datetime | None:

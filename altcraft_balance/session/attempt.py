@@ -27,7 +27,7 @@ __all__ = ["attempt"]
 async def attempt(
     session: Session, wire: WireRequest, *, lookup: int, limit_s: float, fresh: bool
 ) -> tuple[Balance | AltcraftBalanceError, bool]:
-    """What came of sending `wire` once, and whether its connection was a reused one.
+    """What came of sending `wire` once, and whether its connection may have died while idle.
 
     Args:
         session: whose transport, settings and counters are used.
@@ -47,7 +47,7 @@ async def attempt(
         status, reused = raw.status, raw.reused
         result = _read(session, wire, raw)
     except SendFailed as failed:
-        result, reused = failed.error, failed.reused
+        result, reused = failed.error, failed.reused and not failed.began
     if session.emit is not None:
         session.emit(
             AttemptEnded(

@@ -55,6 +55,7 @@ class Lookup:
         "_progress",
         "_query",
         "_renewed",
+        "_repeated",
         "_session",
         "_started",
     )
@@ -73,7 +74,7 @@ class Lookup:
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
-        self._renewed = False
+        self._renewed = self._repeated = False
 
     async def run(self) -> Ended:
         """Look up, with all repeats, and say how it ended."""
@@ -82,8 +83,11 @@ class Lookup:
         halted = False
         result: Balance | AltcraftBalanceError
         try:
-            encoder = await self._session.tokens.encoder()
-            result = await self._repeat(encoder.encode(self._query))
+            late = None
+            if self._session.tokens.is_look_due():
+                late = await self._look_at_token()
+            wire = self._session.tokens.current.encode(self._query)
+            result = late or await self._repeat(wire)
         except Halted:
             halted, result = True, self._halted()
         except AltcraftBalanceError as error:  # the query cannot be encoded
@@ -104,7 +108,7 @@ class Lookup:
                 self._progress = self._progress.attempted()
                 return renewed
             if renewed:
-                wire = (await self._session.tokens.encoder()).encode(self._query)
+                wire = self._session.tokens.current.encode(self._query)
                 continue
             decision = after_failure(
                 self._session.settings.retry,
@@ -114,6 +118,8 @@ class Lookup:
                 draw=self._session.rng.random(),
             )
             self._progress, self._last_error = decision.progress, result
+            if isinstance(self._brake.reason, ClientClosed) and result.transient:
+                raise Halted  # it was most likely cut off
             if isinstance(decision, Stop):
                 return decision.error
             await self._sleep(decision.wait_s, result)
@@ -128,7 +134,8 @@ class Lookup:
         session.counts.slots_in_use += 1
         try:
             result, reused = await self._ask(wire, fresh=False)
-            if reused and _was_dead(result) and self._may_send():
+            if reused and _was_dead(result) and self._may_repeat():
+                self._repeated = True
                 session.counts.free_repeats += 1
                 result, _ = await self._ask(wire, fresh=True)
         finally:
@@ -137,10 +144,11 @@ class Lookup:
         self._count(result)
         return result
 
-    def _may_send(self) -> bool:
-        """Whether neither the brake nor the deadline forbids a further request."""
+    def _may_repeat(self) -> bool:
+        """Whether the free repeat is not used up, and neither brake nor deadline forbids it."""
         left_s = self._left_s()
-        return self._brake.reason is None and (left_s is None or left_s > 0)
+        in_time = left_s is None or left_s > 0
+        return not self._repeated and in_time and self._brake.reason is None
 
     async def _take_slot(self) -> DeadlineExceeded | None:
         slots = self._session.slots
@@ -169,6 +177,15 @@ class Lookup:
         return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
 
     # ── between attempts ─────────────────────────────────────────────────────────────────────
+
+    async def _look_at_token(self) -> DeadlineExceeded | None:
+        try:
+            with self._brake.waiting():
+                async with asyncio.timeout_at(self._deadline):
+                    await self._session.tokens.encoder()
+        except TimeoutError:
+            return self._late("token", "the deadline came while the token's file was looked at")
+        return None
 
     async def _has_new_token(
         self, wire: WireRequest, error: AltcraftBalanceError

@@ -10,18 +10,20 @@ import os
 import random
 from collections.abc import Callable
 
-from altcraft_balance.errors import AltcraftBalanceError, ClientClosed
+from altcraft_balance.errors import ClientClosed, ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery
-from altcraft_balance.session.brake import Brake
+from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.lookup import Lookup
 from altcraft_balance.session.stats import Counts, State
 from altcraft_balance.session.tokens import Tokens
-from altcraft_balance.settings import ClientSettings
+from altcraft_balance.settings import ClientSettings, checked_seconds
 from altcraft_balance.telemetry.events import (
     Closed,
     ConnectionChanged,
     Listener,
+    LookupEnded,
+    LookupStarted,
     Opened,
     TokenReloaded,
     deaf_to_errors,
@@ -70,27 +72,62 @@ class Session:
         """
         if self.state != "new":
             raise ClientClosed("a client opens once: make a new BalanceClient")
+        if isinstance(warm, bool) or not isinstance(warm, int) or warm < 0:
+            raise ConfigurationError("warm must be a whole number of connections, from 0")
         self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
         self.clock = self._loop.time
         self.slots = asyncio.BoundedSemaphore(self.settings.limits.concurrency)
-        trouble: AltcraftBalanceError | None = None
-        self.state = "closed"  # until all of it has worked
-        await self.tokens.open()
+        self._closed = asyncio.Event()
+        self.state = "opening"
         try:
-            await self.transport.open(warm=warm)
-        except SendFailed as failed:
-            trouble = failed.error
-        if trouble is not None:
-            raise trouble
-        self.state = "open"
+            with self.brake.waiting():
+                await self._get_ready(warm)
+            if self.brake.reason is None:
+                self.state = "open"
+            else:
+                await self.transport.aclose()
+        except Halted:
+            pass  # closed meanwhile: said below, where no other error hangs on to it
+        finally:
+            if self.state == "opening":
+                self.state = "closed"
+        if self.state == "closed":
+            raise ClientClosed("the client was closed while it was opening")
         if self.emit is not None:
             self.emit(Opened())
 
-    async def aclose(self, *, grace_s: float) -> None:
-        """End what waits, let what is on the wire finish for `grace_s` seconds, close all."""
-        if self.state != "open":
-            self.state = "closed" if self.state == "new" else self.state
+    async def _get_ready(self, warm: int) -> None:
+        await self.tokens.open()
+        try:
+            await self.transport.open(warm=warm)
             return
+        except SendFailed as failed:
+            trouble = failed.error
+        raise trouble
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """End what waits, let what is on the wire finish for `grace_s` seconds, close all.
+
+        Whoever calls it while it goes on waits for its end; later calls do nothing.
+
+        Raises:
+            ClientClosed: the client was opened on another event loop.
+            ConfigurationError: `grace_s` is no number of seconds.
+        """
+        checked_seconds(grace_s or None, "grace_s")
+        if self.state in {"new", "closed"} or os.getpid() != self._pid:
+            self.state = "closed"  # in a fork's child too: the connections are the parent's
+            return
+        if _running_loop() is not self._loop:
+            raise ClientClosed("the client was opened on another event loop: close it there")
+        if self.state == "open":
+            await self._close(grace_s)
+        elif self.state == "opening":
+            self.brake.pull(ClientClosed("the client was closed while it was opening"))
+        else:
+            await self._closed.wait()
+
+    async def _close(self, grace_s: float) -> None:
         self.state = "closing"
         self.brake.pull(ClientClosed("the client was closed while this lookup waited"))
         try:
@@ -98,7 +135,10 @@ class Session:
         finally:
             unfinished = self.counts.in_progress
             self.state = "closed"
-            await self.transport.aclose()
+            try:
+                await self.transport.aclose()
+            finally:
+                self._closed.set()
         if self.emit is not None:
             self.emit(Closed(unfinished=unfinished))
 
@@ -116,6 +156,8 @@ class Session:
         """Raise `ClientClosed` unless this can be used here and now."""
         if self.state == "new":
             raise ClientClosed("the client is not open: use 'async with', or await open()")
+        if self.state == "opening":
+            raise ClientClosed("the client is not open yet: await open() first")
         if self.state != "open":
             raise ClientClosed("the client is closed: make a new BalanceClient")
         if os.getpid() != self._pid:
@@ -124,6 +166,24 @@ class Session:
             )
         if _running_loop() is not self._loop:
             raise ClientClosed("the client was opened on another event loop: open one on each")
+
+    def refuse(self, error: InvalidQuery) -> None:
+        """Count a batch's item of which no query could be made, as a lookup that failed."""
+        self.counts.lookups += 1
+        self.counts.failed[error.kind] += 1
+        if self.emit is not None:
+            number = self.counts.lookups
+            self.emit(LookupStarted(lookup=number))
+            self.emit(
+                LookupEnded(
+                    lookup=number,
+                    kind=error.kind,
+                    code=None,
+                    attempts=0,
+                    requests=0,
+                    elapsed_s=0.0,
+                )
+            )
 
     # ── one lookup ───────────────────────────────────────────────────────────────────────────
 

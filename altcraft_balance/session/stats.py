@@ -11,7 +11,7 @@ from attrs import frozen
 
 __all__ = ["ClientStats", "Counts", "Health", "State"]
 
-State: TypeAlias = Literal["new", "open", "closing", "closed"]
+State: TypeAlias = Literal["new", "opening", "open", "closing", "closed"]
 
 
 @frozen(kw_only=True)
@@ -53,7 +53,7 @@ class Health:
 
     Attributes:
         ok: it is open, and the last attempt that ended was answered by a healthy server.
-        state: ``new``, ``open``, ``closing`` or ``closed``.
+        state: ``new``, ``opening``, ``open``, ``closing`` or ``closed``.
         failures_in_a_row: attempts since the last such answer.
         last_failure: the kind of the last of them; None when there is none.
     """

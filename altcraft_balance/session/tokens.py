@@ -55,11 +55,20 @@ class Tokens:
         self._stamp = await self._stamped()
         self._use(await _reveal(self._settings.token))
 
+    @property
+    def current(self) -> RequestEncoder:
+        """The encoder for the token in force."""
+        return self._encoder
+
     async def encoder(self) -> RequestEncoder:
-        """The encoder for the token in force; looks whether the file has changed."""
-        if self._path is not None and self._clock() >= self._look_at:
+        """The same, after a look at the token's file if it is time for one."""
+        if self.is_look_due():
             await self._look()
         return self._encoder
+
+    def is_look_due(self) -> bool:
+        """Whether it is time to look whether the token's file has changed."""
+        return self._path is not None and self._clock() >= self._look_at
 
     async def renewed(self, refused: HiddenStr) -> bool:
         """Whether there is another token than the one that was `refused`; the source is asked."""

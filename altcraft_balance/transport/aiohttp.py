@@ -92,7 +92,7 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close the session and the timer."""
-        closing = self._session.close()
+        closing = self._session.close()  # from here on what the sweep ends sees a closed session
         self._sweep.close()
         await closing
 
@@ -125,6 +125,7 @@ class AiohttpTransport:
     ) -> RawReply | None:
         """One request and its reply; None when nothing was sent on an idle connection."""
         failure: BaseException
+        began = False
         token = FRESH.set(fresh)
         try:
             response = await self._session.post(
@@ -135,6 +136,7 @@ class AiohttpTransport:
                 proxy=self._proxy,
             )
             if payload.written:
+                began = True
                 return await self._whole(response, payload)
             response.close()  # it lay on the connection before we asked
             payload.refused, failure = True, ConnectionError()
@@ -150,7 +152,7 @@ class AiohttpTransport:
             FRESH.reset(token)
         if payload.reused and not payload.written:
             return None  # a new one that fails like this is trouble: another would be a storm
-        raise SendFailed(self._translated(failure, payload), reused=payload.reused)
+        raise SendFailed(self._translated(failure, payload), reused=payload.reused, began=began)
 
     def _translated(self, failure: BaseException, payload: GuardedBody) -> AltcraftBalanceError:
         if payload.refused:
@@ -177,17 +179,21 @@ class AiohttpTransport:
             encoding = response.headers.get("content-encoding", "")
             body = decode_body(raw, encoding, self._settings.max_body_bytes)
             return RawReply(response.status, response.headers, body, payload.reused)
-        except TooLarge:
-            error = UnexpectedReply(
-                f"the reply is larger than max_body_bytes ({self._settings.max_body_bytes})",
-                status=response.status,
-            )
-        except CannotDecode as damage:
-            error = ConnectionFailed(f"the reply is damaged: {damage}", maybe_sent=True)
+        except (TooLarge, CannotDecode) as trouble:
+            if not 200 <= response.status < 300:
+                # The status says enough without the page; it must not be lost with it.
+                return RawReply(response.status, response.headers, b"", payload.reused)
+            error = self._unusable(trouble, response.status)
         finally:
             if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
-        raise SendFailed(error, reused=payload.reused)
+        raise SendFailed(error, reused=payload.reused, began=True)
+
+    def _unusable(self, trouble: TooLarge | CannotDecode, status: int) -> AltcraftBalanceError:
+        if isinstance(trouble, CannotDecode):
+            return ConnectionFailed(f"the reply is damaged: {trouble}", maybe_sent=True)
+        limit = self._settings.max_body_bytes
+        return UnexpectedReply(f"the reply is larger than max_body_bytes ({limit})", status=status)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self._settings.max_body_bytes
@@ -204,8 +210,8 @@ class AiohttpTransport:
         settings = self._settings
         if settings.ssl_context is not None:
             return settings.ssl_context
-        if not settings.url.startswith("https:") and not settings.proxy:
-            return True
+        if self._url.scheme == "http" and not settings.proxy:
+            return True  # never looked at
         return await build_context(ca_file=settings.ca_file, client_cert=settings.client_cert)
 
     async def _warm(self, count: int) -> None:

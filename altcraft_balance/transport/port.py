@@ -45,12 +45,16 @@ class SendFailed(Exception):
         error: a `ConnectionFailed`, `TlsRefused`, `AttemptTimeout`, `UnexpectedReply` (a body
             that is too large or cannot be decoded) or `HttpStatusError` (a proxy's answer).
         reused: as in `RawReply`.
+        began: whether a reply had begun, so that the connection was alive.
     """
 
-    def __init__(self, error: AltcraftBalanceError, *, reused: bool = False) -> None:
+    def __init__(
+        self, error: AltcraftBalanceError, *, reused: bool = False, began: bool = False
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.reused = reused
+        self.began = began
 
 
 class Transport(Protocol):
@@ -58,6 +62,8 @@ class Transport(Protocol):
 
     async def open(self, *, warm: int = 0) -> None:
         """Get ready on the running loop, with `warm` connections open from the start.
+
+        When this fails or is cancelled, nothing stays open, and `aclose` is not called.
 
         Raises:
             SendFailed: a connection that was to be warm cannot be made.

@@ -8,6 +8,7 @@ the earliest limit of those in flight, fires about once per limit and otherwise 
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Self
 
@@ -48,6 +49,7 @@ class Sweep:
         self._loop = loop
         self._limits: set[Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf  # ours to keep: uvloop's handles do not always know it
 
     def within(self, seconds: float) -> Limit:
         """A limit that many seconds from now."""
@@ -56,7 +58,7 @@ class Sweep:
     def add(self, limit: Limit) -> None:
         """Watch `limit`."""
         self._limits.add(limit)
-        if self._timer is None or limit.when < self._timer.when():
+        if limit.when < self._due:
             self._set_timer(limit.when)
 
     def discard(self, limit: Limit) -> None:
@@ -73,13 +75,15 @@ class Sweep:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._due = math.inf
 
     def _set_timer(self, when: float) -> None:
         self._stop_timer()
+        self._due = when
         self._timer = self._loop.call_at(when, self._fire, when)
 
     def _fire(self, when: float) -> None:
-        self._timer = None
+        self._timer, self._due = None, math.inf
         now = max(when, self._loop.time())  # loops fire early, by up to their clock's resolution
         for limit in [limit for limit in self._limits if limit.when <= now]:
             self._limits.discard(limit)

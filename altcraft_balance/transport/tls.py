@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.settings import CertificateFiles, Path
 
 __all__ = ["build_context"]
 
 
 async def build_context(
     *,
-    ca_file: str | os.PathLike[str] | None,
-    client_cert: str | tuple[str, str] | None,
+    ca_file: Path | None,
+    client_cert: CertificateFiles | None,
 ) -> ssl.SSLContext:
     """A verifying context of TLS 1.2 and newer.
 
@@ -28,16 +28,14 @@ async def build_context(
     return await asyncio.to_thread(_build, ca_file, client_cert)
 
 
-def _build(
-    ca_file: str | os.PathLike[str] | None, client_cert: str | tuple[str, str] | None
-) -> ssl.SSLContext:
+def _build(ca_file: Path | None, client_cert: CertificateFiles | None) -> ssl.SSLContext:
     what = f"ca_file {ca_file}"
     try:
         context = ssl.create_default_context(cafile=ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         what = "client_cert"
         if client_cert is not None:
-            cert, key = (client_cert, None) if isinstance(client_cert, str) else client_cert
+            cert, key = client_cert if isinstance(client_cert, tuple) else (client_cert, None)
             context.load_cert_chain(cert, key, password=_no_password)
         return context
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError

@@ -15,6 +15,7 @@ from altcraft_balance.models import (
     Found,
     RawMatching,
 )
+from altcraft_balance.telemetry.progress import Progress
 from tests.session.fakes import Slow, http, member, members, now, opened, settle
 
 WORKERS_PER_SLOT = 4
@@ -345,3 +346,51 @@ def test_a_stand_in_carries_an_item_that_cannot_be_shown():
             raise LookupError
 
     assert stand_in(Shy()).matching.fields["value"] == "<Shy>"
+
+
+async def test_a_source_is_begun_once(wire):
+    """An iterable that asks a database when it is begun asks it once."""
+
+    class Query:
+        begun = 0
+
+        def __iter__(self):
+            self.begun += 1
+            return iter(members(3))
+
+    query = Query()
+    async with opened(wire) as client:
+        assert len(await client.get_balances(query)) == 3
+    assert query.begun == 1
+
+
+async def test_a_source_without_an_end_is_no_small_batch(wire):
+    """It is refused with the way out, before anything is sent."""
+    async with opened(wire) as client:
+        with pytest.raises(InvalidQuery, match="use stream_balances"):
+            await client.get_balances(member(1) for _ in itertools.count())
+    assert not wire.sent
+
+
+async def test_a_plain_value_stays_with_its_query(wire):
+    """Good or bad, as its tag, so that a row can be found again."""
+    values = ["a@example.com", "no address", 5]
+    async with opened(wire) as client:
+        outcomes = await client.get_balances(values, by=ByEmail)
+    assert [outcome.query.tag for outcome in outcomes] == values
+
+
+async def test_what_is_not_callable_makes_no_matchings(wire):
+    """It is refused at once, and not once for each item."""
+    async with opened(wire) as client:
+        with pytest.raises(InvalidQuery, match="by must be ByEmail"):
+            client.stream_balances(["a@example.com"], by="email")
+
+
+async def test_an_item_that_is_no_query_is_counted(wire):
+    """Progress reaches its total, and the statistics name the kind."""
+    progress = Progress()
+    async with opened(wire, on_event=progress) as client:
+        await client.get_balances(["a@example.com", "bad"], by=ByEmail)
+        assert client.stats().failed == {"invalid_query": 1}
+    assert (progress.snapshot().done, progress.snapshot().failed) == (2, {"invalid_query": 1})

@@ -14,6 +14,7 @@ from altcraft_balance.errors import (
     UnexpectedReply,
 )
 from altcraft_balance.models import Failed, Found
+from altcraft_balance.transport.port import RawReply, SendFailed
 from tests.session.fakes import (
     Slow,
     api,
@@ -233,3 +234,23 @@ async def test_many_calls_share_a_client(wire):
     async with opened(wire) as client:
         balances = await asyncio.gather(*(client.get_balance(member(n)) for n in range(20)))
     assert [int(balance.total_balance) for balance in balances] == list(range(20))
+
+
+async def test_a_lookup_has_one_free_repeat(wire):
+    """However many dead connections it meets: a sick server is not asked twice as often."""
+    wire.answer = lambda _: RawReply(408, {}, b"", reused=True)
+    async with opened(wire, max_attempts=4) as client:
+        with pytest.raises(HttpStatusError) as caught:
+            await client.get_balance(member(0))
+        assert (caught.value.attempts, len(wire.sent)) == (4, 5)
+        assert [sent.fresh for sent in wire.sent] == [False, True, False, False, False]
+
+
+async def test_a_reply_that_breaks_off_has_no_free_repeat(wire):
+    """A connection that began to answer was alive."""
+    cut = ConnectionFailed("cut", maybe_sent=True)
+    wire.script.append(SendFailed(cut, reused=True, began=True))
+    async with opened(wire, max_attempts=1) as client:
+        with pytest.raises(ConnectionFailed):
+            await client.get_balance(member(0))
+    assert len(wire.sent) == 1

@@ -285,8 +285,8 @@ async def test_closing_an_idle_client_takes_no_time(wire):
     assert (now(), wire.closed) == (pytest.approx(0), 1)
 
 
-async def test_a_second_close_while_the_first_drains_changes_nothing(wire):
-    """The state stays 'closing' until the wire is closed, and it is closed once."""
+async def test_a_second_close_while_the_first_drains_waits_for_it(wire):
+    """Whoever closes a client that is closing returns when it is closed, and it is closed once."""
     wire.script.append(Slow(2))
     client = make_client(wire)
     await client.open()
@@ -294,8 +294,9 @@ async def test_a_second_close_while_the_first_drains_changes_nothing(wire):
     await settle()
     closing = asyncio.create_task(client.aclose())
     await settle()
-    await client.aclose()
     assert client.health().state == "closing"
+    await client.aclose()
+    assert client.health().state == "closed"
     await closing
     await call
     assert (client.health().state, wire.closed) == ("closed", 1)
@@ -346,3 +347,82 @@ async def test_a_cancelled_close_still_closes_the_wire(wire):
     assert (wire.closed, client.health().state) == (1, "closed")
     with pytest.raises(ClientClosed):
         await call
+
+
+# ── closing while opening ────────────────────────────────────────────────────────────────────
+
+
+async def test_a_client_that_is_closed_while_it_opens_never_opens(wire):
+    """Whoever waits for it to open hears so at once, and nothing is left open."""
+    asked = asyncio.Event()
+
+    async def vault():
+        asked.set()
+        await asyncio.sleep(3600)
+
+    client = make_client(wire, token=vault)
+    opening = asyncio.create_task(client.open())
+    await asked.wait()
+    assert client.health().state == "opening"
+    assert "not open yet" in await used(client)
+    await client.aclose()
+    with pytest.raises(ClientClosed, match="while it was opening"):
+        await opening
+    assert now() < 1
+    assert "is closed" in await used(client)
+
+
+async def test_a_client_that_could_not_open_is_closed(wire):
+    """A token that is not to be had leaves it closed, and `aclose` has nothing to do."""
+    client = make_client(wire, token=Secret.from_env("ALTCRAFT_NO_SUCH_VARIABLE"))
+    with pytest.raises(ConfigurationError, match="empty or not set"):
+        await client.open()
+    await client.aclose()
+    assert (client.health().state, wire.closed) == ("closed", 0)
+
+
+async def test_a_client_is_closed_on_its_own_loop(wire):
+    """Another loop may not end it; a forked child closes nothing of its parent's."""
+    client = make_client(wire)
+    await client.open()
+
+    def elsewhere():
+        with pytest.raises(ClientClosed, match="close it there"):
+            asyncio.run(client.aclose())
+
+    await asyncio.to_thread(elsewhere)
+    await client.get_balance(member(0))
+    client._session._pid += 1
+    await client.aclose()
+    assert wire.closed == 0
+
+
+@pytest.mark.parametrize("attempts", [1, 6])
+async def test_a_call_that_is_cut_off_says_that_the_client_was_closed(wire, attempts):
+    """However many attempts it had left."""
+    wire.script.append(Slow(60))
+    client = make_client(wire, max_attempts=attempts, attempt_s=100, deadline_s=None)
+    await client.open()
+    call = asyncio.create_task(client.get_balance(member(0)))
+    await settle()
+    await client.aclose(grace_s=1)
+    with pytest.raises(ClientClosed) as caught:
+        await call
+    assert caught.value.maybe_sent
+    assert client.stats().in_progress == 0
+
+
+@pytest.mark.parametrize("grace_s", [-1, float("nan"), "soon"])
+async def test_a_grace_that_is_no_time_is_refused(wire, grace_s):
+    """And the client stays open."""
+    async with opened(wire) as client:
+        with pytest.raises(ConfigurationError, match="grace_s must be"):
+            await client.aclose(grace_s=grace_s)
+        assert client.health().ok
+
+
+@pytest.mark.parametrize("warm", [-1, "many", True, 1.5])
+async def test_a_number_of_warm_connections_that_is_none_is_refused(wire, warm):
+    """Before anything is opened."""
+    with pytest.raises(ConfigurationError, match="warm must be"):
+        await make_client(wire).open(warm=warm)

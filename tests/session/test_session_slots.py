@@ -16,7 +16,7 @@ async def test_no_more_requests_than_slots_are_on_the_wire(wire, concurrency):
     wire.answer = lambda sent: Slow(0.01, faults[sent.number % 3])
     async with opened(wire, concurrency=concurrency, max_attempts=99) as client:
         await asyncio.gather(
-            *(client.get_balance(member(n)) for n in range(20)),
+            *(client.get_balance(member(n), deadline_s=None) for n in range(20)),
             client.get_balances(members(50)),
             client.get_balances(members(50)),
         )

@@ -381,3 +381,23 @@ async def test_what_has_no_end_costs_no_more_than_the_cap(serve, ask, tools, thr
     with thread_cpu(limit_s=0.03):  # the server's part, in the same thread, included
         await refused()
     assert asker.taken == 0
+
+
+PAGE = bytes(CAP + 1)
+
+
+@pytest.mark.parametrize("status", ["302 Found", "401 No", "404 Not Found", "429 Slow", "503 Bad"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        head("Retry-After: 7", f"Content-Length: {len(PAGE)}", status="{}") + PAGE,
+        head("Retry-After: 7", "Content-Encoding: br", "Content-Length: 3", status="{}") + b"abc",
+    ],
+    ids=["too large", "unknown encoding"],
+)
+async def test_a_page_that_cannot_be_read_does_not_hide_its_status(reply_with, status, page):
+    """Whether to stop, pause or repeat is in the status and headers, which are kept."""
+    raw = await reply_with(page.replace(b"{}", status.encode()))
+    assert isinstance(raw, RawReply)
+    assert (raw.status, raw.body) == (int(status[:3]), b"")
+    assert raw.headers.get("retry-after") == "7"

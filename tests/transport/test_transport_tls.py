@@ -391,3 +391,16 @@ async def test_a_verifying_context():
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+async def test_the_schemes_case_changes_nothing(serve_tls, ask, authority):
+    """``HTTPS://`` is under the same context as ``https://``, with the authorities given."""
+    server = await serve_tls(authority.serving())
+    asker = await ask(server.url.replace("https", "HTTPS"), ca_file=authority.file)
+    assert (await asker.send()).body == b"right"
+
+
+async def test_tls_1_2_is_the_floor():
+    """Also where the system's own floor is lower."""
+    context = await tls.build_context(ca_file=None, client_cert=None)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2

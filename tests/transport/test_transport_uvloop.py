@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from altcraft_balance.transport.sweep import Sweep
+
 uvloop = pytest.importorskip("uvloop")
 
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nstray answer"
@@ -107,3 +109,20 @@ def test_closing(run, tools):
             await task
 
     run(test)
+
+
+def test_limits_of_less_than_a_millisecond():
+    """A timer that is due at once has no time of its own there; ours does not ask it."""
+
+    async def main():
+        sweep = Sweep(asyncio.get_running_loop())
+
+        async def limited(seconds):
+            with pytest.raises(TimeoutError), sweep.within(seconds):
+                await asyncio.sleep(60)
+
+        await asyncio.gather(*(limited(0.0004 - n / 1e5) for n in range(30)))
+        sweep.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

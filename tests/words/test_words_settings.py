@@ -127,8 +127,8 @@ BAD = [
         for name in ("Authorization", "content-type", "HOST", "Cookie", "Content-Length", "Expect")
     ],
     ({"headers": {"Transfer-Encoding": "chunked"}}, "headers may not set Transfer-Encoding"),
-    ({"user_agent": "a\r\nb"}, "User-Agent must be printable ASCII text"),
-    ({"user_agent": 5}, "User-Agent must be printable ASCII text"),
+    ({"user_agent": "a\r\nb"}, "user_agent must be printable ASCII text"),
+    ({"user_agent": 5}, "user_agent must be printable ASCII text"),
     *[
         ({name: value}, f"{name} must be True or False, not {value!r}")
         for name in ("trust_env", "request_ids", "allow_http")
@@ -199,7 +199,7 @@ def test_settings_are_frozen():
         (f"{CLOUD}:8443", f"{CLOUD}:8443{PATH}"),
         ("https://panel.example.com/altcraft", f"https://panel.example.com/altcraft{PATH}"),
         ("https://panel.example.com/a/b/", f"https://panel.example.com/a/b{PATH}"),
-        ("HTTPS://Panel.Example.com", f"HTTPS://Panel.Example.com{PATH}"),
+        ("HTTPS://Panel.Example.com", f"https://Panel.Example.com{PATH}"),
         ("https://10.0.0.1", f"https://10.0.0.1{PATH}"),
         ("https://[2001:db8::1]:8443/x", f"https://[2001:db8::1]:8443/x{PATH}"),
         ("https://панель.рф", f"https://панель.рф{PATH}"),
