@@ -38,8 +38,8 @@ def read_amount(value: Any, name: str) -> Decimal:
     if len(text) > 2 * _MAX_DIGITS or not _NUMBER.match(text):
         raise BadEnvelope(f"{name} is not a decimal number")
     amount = Decimal(text)
-    exponent = amount.as_tuple().exponent
-    if len(amount.as_tuple().digits) > _MAX_DIGITS or abs(int(exponent)) > _MAX_EXPONENT:
+    _, digits, exponent = amount.as_tuple()
+    if len(digits) > _MAX_DIGITS or abs(int(exponent)) > _MAX_EXPONENT:
         raise BadEnvelope(f"{name} has more digits than any amount of points")
     return amount
 
