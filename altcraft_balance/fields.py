@@ -7,7 +7,7 @@ with blanks around it is refused rather than stripped: it would find another mem
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from altcraft_balance.errors import InvalidQuery
@@ -16,6 +16,7 @@ from altcraft_balance.secret import HIDDEN
 __all__ = [
     "FieldValue",
     "Fields",
+    "by_check",
     "checked_id",
     "checked_integer",
     "checked_key",
@@ -70,6 +71,15 @@ def checked_id(value: Any, name: str) -> int:
     if checked_integer(value, name) < 1:
         raise InvalidQuery(f"{name} must be 1 or greater")
     return int(value)
+
+
+def by_check(check: Callable[[Any, str], object], name: str) -> Callable[[Any, Any, Any], None]:
+    """A validator of a field called `name` that asks `check`."""
+
+    def validate(_: object, __: object, value: Any) -> None:
+        check(value, name)
+
+    return validate
 
 
 class Fields(Mapping[str, FieldValue]):

@@ -6,10 +6,10 @@ A member's address is data: it pickles and it is in ``asdict``, but no ``repr`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
@@ -17,10 +17,19 @@ from altcraft_balance.errors import AltcraftBalanceError, InvalidQuery
 from altcraft_balance.fields import (
     Fields,
     FieldValue,
+    by_check,
     checked_id,
-    checked_integer,
     checked_key,
-    checked_text,
+)
+from altcraft_balance.matchings import (
+    MATCHINGS,
+    ByCustomField,
+    ByEmail,
+    ByPhone,
+    ByProfileId,
+    Matching,
+    RawMatching,
+    refuse_ours,
 )
 from altcraft_balance.secret import HIDDEN
 
@@ -41,102 +50,6 @@ __all__ = [
     "RawMatching",
 ]
 
-#: Fields that the client itself sends with every lookup.
-OUR_FIELDS: Final = frozenset(
-    {"token", "loyalty_program_id", "points_currency_iid", "points_currency_eid"}
-)
-
-
-def _hide(_: object) -> str:
-    return HIDDEN
-
-
-def _by(check: Callable[[Any, str], object], name: str) -> Callable[[Any, Any, Any], None]:
-    def validate(_: object, __: object, value: Any) -> None:
-        check(value, name)
-
-    return validate
-
-
-# ── how a member is found ────────────────────────────────────────────────────────────────────
-
-
-def _email(_: object, __: object, value: Any) -> None:
-    local, at, domain = checked_key(value, "email").rpartition("@")
-    if not (local and at and domain):
-        raise InvalidQuery("email must have an '@' with something on both sides of it")
-
-
-def _phone(_: object, __: object, value: Any) -> None:
-    if not any(character.isdigit() for character in checked_key(value, "phone")):
-        raise InvalidQuery("phone has no digit: give it in international form")
-
-
-def _custom_value(_: object, __: object, value: Any) -> None:
-    if isinstance(value, str):
-        checked_text(value, "the custom field's value")
-    else:
-        checked_integer(value, "the custom field's value (if it is not text)")
-
-
-@frozen
-class ByEmail:
-    """The member with this e-mail address."""
-
-    email: str = field(repr=_hide, validator=_email)
-
-
-@frozen
-class ByPhone:
-    """The member with this phone number, in international form."""
-
-    phone: str = field(repr=_hide, validator=_phone)
-
-
-@frozen
-class ByProfileId:
-    """The member with this profile id, an opaque text (often 24 hexadecimal digits)."""
-
-    profile_id: str = field(repr=_hide, validator=_by(checked_key, "profile_id"))
-
-
-@frozen
-class ByCustomField:
-    """The member whose custom field `name` has this value.
-
-    Custom fields are typed: 42 and "42" are different values in JSON, and are sent as given.
-    """
-
-    name: str = field(validator=_by(checked_key, "the custom field's name"))
-    value: str | int = field(repr=_hide, validator=_custom_value)
-
-
-def _raw(_: object, __: object, fields: Fields) -> None:
-    if not isinstance(fields.get("matching"), str):
-        raise InvalidQuery("RawMatching needs a field 'matching' with the matching's name")
-    _not_ours(fields, "RawMatching")
-
-
-def _not_ours(fields: Mapping[str, FieldValue], what: str) -> None:
-    if taken := OUR_FIELDS.intersection(fields):
-        raise InvalidQuery(f"{what} may not name {min(taken)!r}: the client sends that field")
-
-
-@frozen(repr=False)
-class RawMatching:
-    """Any other matching: `fields` go into the request as they are, ``matching`` among them."""
-
-    fields: Fields = field(converter=Fields, validator=_raw)
-
-    def __repr__(self) -> str:
-        # Also of one that bad fields left half made: a traceback with locals asks for it.
-        return f"RawMatching(fields={HIDDEN})"
-
-
-Matching: TypeAlias = ByEmail | ByPhone | ByProfileId | ByCustomField | RawMatching
-_MATCHINGS = (ByEmail, ByPhone, ByProfileId, ByCustomField, RawMatching)
-
-
 # ── which points ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -144,14 +57,14 @@ _MATCHINGS = (ByEmail, ByPhone, ByProfileId, ByCustomField, RawMatching)
 class CurrencyIid:
     """A points currency by its internal id."""
 
-    iid: int = field(validator=_by(checked_id, "the currency's internal id"))
+    iid: int = field(validator=by_check(checked_id, "the currency's internal id"))
 
 
 @frozen
 class CurrencyEid:
     """A points currency by its external id."""
 
-    eid: str = field(validator=_by(checked_key, "the currency's external id"))
+    eid: str = field(validator=by_check(checked_key, "the currency's external id"))
 
 
 Currency: TypeAlias = CurrencyIid | CurrencyEid
@@ -165,7 +78,7 @@ def _matching(_: object, __: object, value: Any) -> None:
         raise InvalidQuery(
             "a plain text is no matching: write ByEmail(...), or give a batch by=ByEmail"
         )
-    if not isinstance(value, _MATCHINGS):
+    if not isinstance(value, MATCHINGS):
         raise InvalidQuery(f"matching must be ByEmail(...) or so, not {type(value).__name__}")
 
 
@@ -208,13 +121,13 @@ class BalanceQuery:
 
     def __attrs_post_init__(self) -> None:
         if self.extra is not None:
-            _not_ours(self.extra, "extra")
+            refuse_ours(self.extra, "extra")
 
     def __repr__(self) -> str:
         # Also of one that a bad value left half made: a traceback with locals asks for it.
         shown = {name: getattr(self, name, None) for name in ("loyalty_program_id", "currency")}
         rest = "".join(f", {name}={value!r}" for name, value in shown.items())
-        matching = self.matching if isinstance(self.matching, _MATCHINGS) else None
+        matching = self.matching if isinstance(self.matching, MATCHINGS) else None
         extra = HIDDEN if getattr(self, "extra", None) else None
         return f"BalanceQuery(matching={matching!r}{rest}, extra={extra})"
 

@@ -10,13 +10,13 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
-from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Currency, RawMatching
 from altcraft_balance.secret import Secret
+from altcraft_balance.urls import endpoint_url, split_url
 
 __all__ = [
     "Auth",
@@ -29,7 +29,6 @@ __all__ = [
     "Timeouts",
     "TokenSource",
     "checked_seconds",
-    "endpoint_url",
 ]
 
 Format: TypeAlias = Literal["json", "xml"]
@@ -38,8 +37,6 @@ Path: TypeAlias = str | os.PathLike[str]
 #: A file with certificate and key, or the two files.
 CertificateFiles: TypeAlias = Path | tuple[Path, Path]
 TokenSource: TypeAlias = Secret | Callable[[], Awaitable[str]]
-#: Where the endpoint stands below the base URL (developer guide, "Get points account balance").
-ENDPOINT: Final = "api/v1.1/loyalty/account/balance"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.6.2
 _OUR_HEADERS: Final = frozenset(
     {
@@ -62,7 +59,6 @@ _OUR_HEADERS: Final = frozenset(
         "user-agent",
     }
 )
-_LOOPBACK = re.compile(r"localhost\Z|127(\.\d{1,3}){3}\Z|::1\Z", re.IGNORECASE)
 
 _LONGEST_S: Final = 1e9  # some thirty years; beyond it floats overflow
 
@@ -241,7 +237,7 @@ def _transport(_: object, __: object, value: Any) -> None:
 
 def _proxy(_: object, __: object, value: Any) -> None:
     if value is not None:
-        _split_url(value, "proxy", userinfo=True)
+        split_url(value, "proxy", userinfo=True)
 
 
 @frozen(kw_only=True, repr=False)
@@ -283,54 +279,3 @@ class ClientSettings:
         for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(f"{name} must be a {kind.__name__}(...)")
-
-
-def endpoint_url(base_url: str, *, allow_http: bool = False) -> str:
-    """The endpoint below `base_url`: a path prefix is kept, with exactly one slash between.
-
-    Raises:
-        ConfigurationError: not an ``https`` URL of a host, or plain ``http`` to a host that is
-            not this machine, without `allow_http`.
-    """
-    parts = _split_url(base_url, "base_url")
-    if parts.scheme == "http" and not (allow_http or _LOOPBACK.match(parts.hostname or "")):
-        raise ConfigurationError(
-            f"base_url is plain http to {parts.hostname}, which shows the token to everyone on "
-            "the way: use https, or allow_http if that network is safe"
-        )
-    scheme_end = len(parts.scheme)  # "HTTPS" is a scheme as well: what follows asks for "https"
-    return f"{parts.scheme}{base_url[scheme_end:].rstrip('/')}/{ENDPOINT}"
-
-
-def _split_url(url: Any, name: str, *, userinfo: bool = False) -> SplitResult:
-    host = "http://proxy.example.com:3128" if name == "proxy" else "https://ru.altkraft.com"
-    if not isinstance(url, str) or not url.isprintable() or re.search(r"[\s\\]", url):
-        raise ConfigurationError(
-            f"{name} must look like {host}, without blanks or control characters"
-        )
-    parts = _parsed(url)
-    trouble = "" if parts is None else _trouble_with(parts, url, userinfo=userinfo)
-    if parts is None or trouble:
-        del parts  # it may hold a password, and frames show their locals
-        raise ConfigurationError(
-            f"{name} {trouble or f'must look like {host}: a scheme (http or https), a host'}"
-        )
-    return parts
-
-
-def _trouble_with(parts: SplitResult, url: str, *, userinfo: bool) -> str:
-    if "@" in parts.netloc and not userinfo:
-        return "must not carry a user name or a password"
-    if "?" in url or "#" in url:
-        return "must not have a query or a fragment"
-    return ""
-
-
-def _parsed(url: str) -> SplitResult | None:
-    """The parts of `url`; None, and no exception that quotes a password, if it is not one."""
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    return parts if fits else None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from altcraft_balance.errors import ConnectionFailed, InvalidQuery
 from altcraft_balance.fields import Fields
+from altcraft_balance.matchings import OUR_FIELDS
 from altcraft_balance.models import (
-    OUR_FIELDS,
     Balance,
     BalanceQuery,
     ByCustomField,
