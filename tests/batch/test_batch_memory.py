@@ -13,6 +13,7 @@ ROOT = Path(altcraft_balance.__file__).parents[1]
 CHILD = Path(__file__).with_name("memory_child.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "how", "order", "limit_kib"),
     [
