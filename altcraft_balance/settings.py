@@ -65,19 +65,18 @@ _LONGEST_S: Final = 1e9  # some thirty years; beyond it floats overflow
 _Validator: TypeAlias = Callable[[Any, Any, Any], None]
 
 
+def _is_number(value: Any, low: float) -> bool:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    return fits and low <= value <= _LONGEST_S
+
+
 def _number(low: float, *, above: bool = False, optional: bool = False) -> _Validator:
     bound = f"{'greater than' if above else 'at least'} {low:g}, up to a billion"
 
     def validate(_: object, attribute: Any, value: Any) -> None:
         if value is None and optional:
             return
-        fits = (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and low <= value <= _LONGEST_S
-            and not (above and value == low)
-        )
-        if not fits:
+        if not _is_number(value, low) or (above and value == low):
             raise ConfigurationError(f"{attribute.name} must be a number {bound}, not {value!r}")
 
     return validate
@@ -95,8 +94,7 @@ def _whole(low: int) -> _Validator:
 
 def checked_seconds(value: Any, name: str) -> float | None:
     """A number of seconds above 0, or None for no limit."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (fits and 0 < value <= _LONGEST_S):
+    if value is not None and (not _is_number(value, 0) or value == 0):
         raise ConfigurationError(f"{name} must be a number of seconds above 0, or None")
     return value  # type: ignore[no-any-return]
 

@@ -7,9 +7,6 @@ batch one of its own below it: pulling the client's pulls them all.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from altcraft_balance.transport.scope import Scope
 
 __all__ = ["Brake", "Halted"]
@@ -50,33 +47,19 @@ class Brake:
         Raises:
             Halted: on entry, when the brake is pulled already.
         """
-        return _Wait(self)
+        return Scope(Halted, self)
+
+    def add(self, scope: Scope) -> None:
+        """Something waits in `scope`; `Halted` when the brake is pulled already."""
+        if self.reason is not None:
+            raise Halted
+        self._waiting.add(scope)
+
+    def discard(self, scope: Scope) -> None:
+        """Nothing waits there any more."""
+        self._waiting.discard(scope)
 
     def detach(self) -> None:
         """Leave the brake above: the batch is over."""
         if self._above is not None:
             self._above._below.discard(self)
-
-
-class _Wait(Scope):
-    __slots__ = ("_brake",)
-
-    def __init__(self, brake: Brake) -> None:
-        super().__init__(Halted)
-        self._brake = brake
-
-    def __enter__(self) -> Self:
-        if self._brake.reason is not None:
-            raise Halted
-        super().__enter__()
-        self._brake._waiting.add(self)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._brake._waiting.discard(self)
-        super().__exit__(kind, error, traceback)

@@ -241,8 +241,9 @@ class Lookup:
         counts = self._session.counts
         what = What.FINAL if isinstance(result, Balance) else classify(result)
         counts.throttled += what is What.THROTTLED
+        # A final error without a reply, such as TLS refused, is no healthy server's answer either.
         if isinstance(result, AltcraftBalanceError) and (
-            what is not What.FINAL or _is_ours(result)
+            what is not What.FINAL or not result.maybe_sent
         ):
             counts.troubled(result.kind)
         else:
@@ -285,8 +286,3 @@ class Lookup:
 
 def _was_dead(result: Balance | AltcraftBalanceError) -> bool:
     return isinstance(result, AltcraftBalanceError) and was_dead_on_arrival(result)
-
-
-def _is_ours(error: AltcraftBalanceError) -> bool:
-    """Whether a final error came without a reply, as when TLS was refused."""
-    return not error.maybe_sent

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
-__all__ = ["Scope"]
+__all__ = ["Registry", "Scope"]
+
+
+class Registry(Protocol):
+    """Whoever cancels scopes: it knows of each one while something waits inside."""
+
+    def add(self, scope: Any, /) -> None:
+        """The scope is entered; an exception refuses it."""
+
+    def discard(self, scope: Any, /) -> None:
+        """The scope is left."""
 
 
 class Scope:
     """A context manager around an await; `cancel` ends it from outside with `raises`."""
 
-    __slots__ = ("_cancelling", "_raises", "_task", "cancelled")
+    __slots__ = ("_cancelling", "_raises", "_registry", "_task", "cancelled")
 
-    def __init__(self, raises: type[Exception]) -> None:
-        self._raises = raises
+    def __init__(self, raises: type[Exception], registry: Registry | None = None) -> None:
+        self._raises, self._registry = raises, registry
         self.cancelled = False
 
     def __enter__(self) -> Self:
@@ -27,6 +37,8 @@ class Scope:
         if task is None:
             raise RuntimeError("this needs a task around it: call it from a coroutine")
         self._task, self._cancelling = task, task.cancelling()
+        if self._registry is not None:
+            self._registry.add(self)
         return self
 
     def __exit__(
@@ -35,6 +47,8 @@ class Scope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._registry is not None:
+            self._registry.discard(self)
         if not self.cancelled:
             return
         only_ours = self._task.uncancel() <= self._cancelling

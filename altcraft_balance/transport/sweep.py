@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from types import TracebackType
-from typing import Self
 
 from altcraft_balance.transport.scope import Scope
 
@@ -20,26 +18,11 @@ __all__ = ["Limit", "Sweep"]
 class Limit(Scope):
     """A context manager that ends what is inside with `TimeoutError` at `when`."""
 
-    __slots__ = ("_sweep", "when")
+    __slots__ = ("when",)
 
     def __init__(self, sweep: Sweep, when: float) -> None:
-        super().__init__(TimeoutError)
-        self._sweep = sweep
+        super().__init__(TimeoutError, sweep)
         self.when = when
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._sweep.add(self)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._sweep.discard(self)
-        super().__exit__(kind, error, traceback)
 
 
 class Sweep:
