@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from altcraft_balance.settings import Limits as Limits
     from altcraft_balance.settings import RetryPolicy as RetryPolicy
     from altcraft_balance.settings import Timeouts as Timeouts
+    from altcraft_balance.shared_rate import SharedRate as SharedRate
 
 _HOMES: Final = {
     "client": ("BalanceClient",),
@@ -90,6 +91,7 @@ _HOMES: Final = {
     "sandbox": ("Sandbox",),
     "secret": ("Secret",),
     "settings": ("Limits", "RetryPolicy", "Timeouts"),
+    "shared_rate": ("SharedRate",),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]

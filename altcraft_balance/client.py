@@ -17,7 +17,7 @@ from altcraft_balance.errors import ClientClosed, ConfigurationError
 from altcraft_balance.models import Balance, BalanceQuery, Currency, Matching, Outcome
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.session.session import Session
-from altcraft_balance.session.stats import ClientStats, Health
+from altcraft_balance.session.stats import ClientStats, Health, health_of, stats_of
 from altcraft_balance.settings import (
     Auth,
     CertificateFiles,
@@ -27,10 +27,10 @@ from altcraft_balance.settings import (
     Path,
     RetryPolicy,
     Timeouts,
-    checked_seconds,
 )
 from altcraft_balance.telemetry.events import Listener
 from altcraft_balance.transport.port import Tell, Transport
+from altcraft_balance.validators import checked_seconds
 from altcraft_balance.version import __version__
 
 __all__ = ["BalanceClient"]
@@ -72,6 +72,7 @@ class BalanceClient:
         request_ids: send a fresh ``Request-ID`` with every attempt.
         max_body_bytes: the largest reply that is read, decoded.
         allow_http: allow plain ``http`` to hosts other than this machine.
+        single_flight: single calls that ask the same thing share a request that has not left yet.
         on_event: is called with every event of `telemetry.events`, on the loop.
 
     Raises:
@@ -103,6 +104,7 @@ class BalanceClient:
         request_ids: bool = False,
         max_body_bytes: int = 65536,
         allow_http: bool = False,
+        single_flight: bool = False,
         on_event: Listener | None = None,
     ) -> None:
         # Hidden before anything can raise: frames show their locals.
@@ -130,6 +132,7 @@ class BalanceClient:
             request_ids=request_ids,
             max_body_bytes=max_body_bytes,
             allow_http=allow_http,
+            single_flight=single_flight,
         )
         if on_event is not None and not callable(on_event):
             raise ConfigurationError("on_event must be a callable that takes an event")
@@ -197,11 +200,10 @@ class BalanceClient:
         started = session.clock()
         limit = session.settings.timeouts.deadline_s if deadline_s is _UNSET else deadline_s
         checked_seconds(limit, "deadline_s")
-        ended = await session.look_up(
+        ended = await session.call(
             as_query(query, None),
             started=started,
             deadline=None if limit is None else started + limit,
-            brake=session.brake,
         )
         if ended.balance is not None:
             return ended.balance
@@ -271,12 +273,11 @@ class BalanceClient:
 
     def stats(self) -> ClientStats:
         """What was done so far and what is under way; sends nothing."""
-        session = self._session
-        return session.counts.snapshot(slots=session.settings.limits.concurrency)
+        return stats_of(self._session)
 
     def health(self) -> Health:
         """Whether the client is open and the server answers; sends nothing."""
-        return self._session.counts.health(self._session.state)
+        return health_of(self._session)
 
     def __repr__(self) -> str:
         session = self.__dict__.get("_session")

@@ -10,6 +10,7 @@ from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import Currency, CurrencyEid, CurrencyIid
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
+from altcraft_balance.shared_rate import SharedRate
 
 __all__ = ["VARIABLES", "from_environment"]
 
@@ -39,6 +40,13 @@ def _seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError("a number of seconds is expected") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("a number is expected") from None
 
 
 def _optional_seconds(text: str) -> float | None:
@@ -74,7 +82,23 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "DEADLINE_S": ("timeouts.deadline_s", _optional_seconds),
     "ITEM_DEADLINE_S": ("timeouts.item_deadline_s", _optional_seconds),
     "CONCURRENCY": ("limits.concurrency", _whole),
+    "RATE_PER_S": ("limits.rate_per_s", _number),
+    "BURST": ("limits.burst", _number),
+    "ADAPTIVE": ("limits.adaptive", _truth),
+    "SINGLE_FLIGHT": ("single_flight", _truth),
 }
+
+#: Variables that are not one argument each.
+_SPECIAL: Final = (
+    "POINTS_CURRENCY_EID",
+    "POINTS_CURRENCY_IID",
+    "TOKEN",
+    "TOKEN_FILE",
+    "RATE_STORE",
+    "RATE_NAME",
+    "RATE_WORKERS",
+)
+_HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE")
 
 _GROUPS: Final[dict[str, Callable[..., Any]]] = {
     "retry": RetryPolicy,
@@ -94,11 +118,11 @@ def from_environment(
         ConfigurationError: a needed variable is missing, or a value cannot be read.
     """
     found = {name: environ[prefix + name] for name in _names() if environ.get(prefix + name)}
-    found.update({name: HiddenStr(found[name]) for name in ("TOKEN", "PROXY") if name in found})
+    found.update({name: HiddenStr(found[name]) for name in _HIDDEN if name in found})
     # By reference when it can be, so that the client's settings may go to another process.
     by_reference = environ is os.environ
     del environ  # what raises below shows its locals to whoever asks for them
-    arguments = _plain_settings(found, prefix)
+    arguments = _plain_settings(found, prefix, by_reference)
     if "currency" not in overrides:
         arguments["currency"] = _currency(found, prefix)
     if "token" not in overrides:
@@ -111,10 +135,10 @@ def from_environment(
 
 
 def _names() -> list[str]:
-    return [*VARIABLES, "POINTS_CURRENCY_EID", "POINTS_CURRENCY_IID", "TOKEN", "TOKEN_FILE"]
+    return [*VARIABLES, *_SPECIAL]
 
 
-def _plain_settings(found: Mapping[str, str], prefix: str) -> dict[str, Any]:
+def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     groups: dict[str, dict[str, Any]] = {}
     for name, (argument, read) in VARIABLES.items():
@@ -123,8 +147,28 @@ def _plain_settings(found: Mapping[str, str], prefix: str) -> dict[str, Any]:
         group, _, member = argument.rpartition(".")
         target = groups.setdefault(group, {}) if group else arguments
         target[member] = _read(prefix + name, found[name], read)
+    if "RATE_STORE" in found:
+        limits = groups.setdefault("limits", {})
+        limits["rate_per_s"] = _shared_rate(
+            found, prefix, by_reference, per_s=limits.get("rate_per_s")
+        )
     arguments.update({name: _GROUPS[name](**values) for name, values in groups.items()})
     return arguments
+
+
+def _shared_rate(
+    found: Mapping[str, str], prefix: str, by_reference: bool, *, per_s: float | None
+) -> SharedRate:
+    if per_s is None:
+        raise ConfigurationError(f"{prefix}RATE_STORE needs {prefix}RATE_PER_S, the rate to share")
+    further: dict[str, Any] = {}
+    if "RATE_NAME" in found:
+        further["name"] = found["RATE_NAME"]
+    if "RATE_WORKERS" in found:
+        name = f"{prefix}RATE_WORKERS"
+        further["workers"] = _read(name, found["RATE_WORKERS"], _whole)
+    url = Secret.from_env(f"{prefix}RATE_STORE") if by_reference else found["RATE_STORE"]
+    return SharedRate.from_url(url, per_s, **further)
 
 
 def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -16,7 +16,9 @@ from attrs import field, frozen
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Currency, RawMatching
 from altcraft_balance.secret import Secret
+from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.urls import endpoint_url, split_url
+from altcraft_balance.validators import choice, number, whole, yes_or_no
 
 __all__ = [
     "Auth",
@@ -28,7 +30,6 @@ __all__ = [
     "RetryPolicy",
     "Timeouts",
     "TokenSource",
-    "checked_seconds",
 ]
 
 Format: TypeAlias = Literal["json", "xml"]
@@ -60,49 +61,6 @@ _OUR_HEADERS: Final = frozenset(
     }
 )
 
-_LONGEST_S: Final = 1e9  # some thirty years; beyond it floats overflow
-
-_Validator: TypeAlias = Callable[[Any, Any, Any], None]
-
-
-def _is_number(value: Any, low: float) -> bool:
-    fits = isinstance(value, int | float) and not isinstance(value, bool)
-    return fits and low <= value <= _LONGEST_S
-
-
-def _number(low: float, *, above: bool = False, optional: bool = False) -> _Validator:
-    bound = f"{'greater than' if above else 'at least'} {low:g}, up to a billion"
-
-    def validate(_: object, attribute: Any, value: Any) -> None:
-        if value is None and optional:
-            return
-        if not _is_number(value, low) or (above and value == low):
-            raise ConfigurationError(f"{attribute.name} must be a number {bound}, not {value!r}")
-
-    return validate
-
-
-def _whole(low: int) -> _Validator:
-    def validate(_: object, attribute: Any, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise ConfigurationError(
-                f"{attribute.name} must be a whole number of at least {low}, not {value!r}"
-            )
-
-    return validate
-
-
-def checked_seconds(value: Any, name: str) -> float | None:
-    """A number of seconds above 0, or None for no limit."""
-    if value is not None and (not _is_number(value, 0) or value == 0):
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, or None")
-    return value  # type: ignore[no-any-return]
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
 
 @frozen
 class RetryPolicy:
@@ -114,9 +72,9 @@ class RetryPolicy:
         cap_s: no wait is drawn from beyond this many seconds.
     """
 
-    max_attempts: int = field(default=6, validator=_whole(1))
-    base_s: float = field(default=0.1, validator=_number(0))
-    cap_s: float = field(default=20.0, validator=_number(0))
+    max_attempts: int = field(default=6, validator=whole(1))
+    base_s: float = field(default=0.1, validator=number(0))
+    cap_s: float = field(default=20.0, validator=number(0))
 
 
 @frozen
@@ -130,12 +88,17 @@ class Timeouts:
         item_deadline_s: a whole item of a batch; None: as long as the run lasts.
     """
 
-    connect_s: float = field(default=3.0, validator=_number(0, above=True))
-    attempt_s: float = field(default=10.0, validator=_number(0, above=True))
-    deadline_s: float | None = field(default=30.0, validator=_number(0, above=True, optional=True))
+    connect_s: float = field(default=3.0, validator=number(0, above=True))
+    attempt_s: float = field(default=10.0, validator=number(0, above=True))
+    deadline_s: float | None = field(default=30.0, validator=number(0, above=True, optional=True))
     item_deadline_s: float | None = field(
-        default=None, validator=_number(0, above=True, optional=True)
+        default=None, validator=number(0, above=True, optional=True)
     )
+
+
+def _rate(instance: object, attribute: Any, value: Any) -> None:
+    if not isinstance(value, SharedRate):
+        number(0, above=True, optional=True)(instance, attribute, value)
 
 
 @frozen
@@ -144,9 +107,18 @@ class Limits:
 
     Attributes:
         concurrency: requests on the way at any moment, all callers of a client together.
+        rate_per_s: requests per second that the account may send, when that is known: a number,
+            or a `SharedRate` when several processes share it.
+        burst: requests that may follow each other at once after a rest; None: as many as make up
+            for timers that are late, a hundredth of a second's.
+        adaptive: find a rate that is not known, for batches, and take fewer slots when more of
+            them only make the server slower. Both only ever ask for less, and on evidence.
     """
 
-    concurrency: int = field(default=64, validator=_whole(1))
+    concurrency: int = field(default=64, validator=whole(1))
+    rate_per_s: float | SharedRate | None = field(default=None, validator=_rate)
+    burst: float | None = field(default=None, validator=number(1, optional=True))
+    adaptive: bool = field(default=True, validator=yes_or_no)
 
 
 def _token(value: Any) -> TokenSource:
@@ -162,11 +134,6 @@ def _codes(value: Any) -> frozenset[int]:
     if 0 in codes:
         raise ConfigurationError("error code 0 is success and can mean nothing else")
     return frozenset(codes)
-
-
-def _yes_or_no(_: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, bool):  # "no" would count as yes
-        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}")
 
 
 def _headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
@@ -258,12 +225,13 @@ class ClientSettings:
     client_cert: CertificateFiles | None = field(default=None, validator=_files)
     ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)
     proxy: str | None = field(default=None, validator=_proxy)
-    trust_env: bool = field(default=False, validator=_yes_or_no)
+    trust_env: bool = field(default=False, validator=yes_or_no)
     headers: tuple[tuple[str, str], ...] = field(default=(), converter=_headers)
     user_agent: str | None = field(default=None, validator=_user_agent)
-    request_ids: bool = field(default=False, validator=_yes_or_no)
-    max_body_bytes: int = field(default=65536, validator=_whole(256))
-    allow_http: bool = field(default=False, validator=_yes_or_no)
+    request_ids: bool = field(default=False, validator=yes_or_no)
+    max_body_bytes: int = field(default=65536, validator=whole(256))
+    allow_http: bool = field(default=False, validator=yes_or_no)
+    single_flight: bool = field(default=False, validator=yes_or_no)
     url: str = field(init=False)
 
     def __repr__(self) -> str:
@@ -272,8 +240,8 @@ class ClientSettings:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "url", endpoint_url(self.base_url, allow_http=self.allow_http))
-        _check_choice("format", self.format, get_args(Format))
-        _check_choice("auth", self.auth, get_args(Auth))
+        choice("format", self.format, get_args(Format))
+        choice("auth", self.auth, get_args(Auth))
         for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(f"{name} must be a {kind.__name__}(...)")

@@ -19,6 +19,7 @@ FACE = {
     *("ByEmail", "ByPhone", "ByProfileId", "ByCustomField", "RawMatching", "Matching"),
     *("Currency", "CurrencyIid", "CurrencyEid", "BalanceQuery", "Balance"),
     *("Found", "Failed", "Outcome", "RetryPolicy", "Timeouts", "Limits", "Secret", "Sandbox"),
+    "SharedRate",
     *("AltcraftBalanceError", "ConfigurationError", "InvalidQuery", "ClientClosed"),
     *("ConnectionFailed", "TlsRefused", "AttemptTimeout", "DeadlineExceeded", "RateLimited"),
     *("CircuitOpen", "HttpStatusError", "RedirectRefused", "UnexpectedReply", "ApiError"),

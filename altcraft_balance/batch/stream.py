@@ -33,7 +33,7 @@ from altcraft_balance.models import BalanceQuery, Failed, Found
 from altcraft_balance.policy.classify import is_fatal
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.session import Session
-from altcraft_balance.settings import checked_seconds
+from altcraft_balance.validators import checked_seconds
 
 __all__ = ["BatchOptions", "OutcomeStream"]
 

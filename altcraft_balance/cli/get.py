@@ -83,6 +83,10 @@ def get(
     attempt_timeout: options.AttemptTimeout = None,
     max_attempts: options.MaxAttempts = None,
     request_ids: options.RequestIds = None,
+    rate: options.Rate = None,
+    rate_store: options.RateStore = None,
+    rate_name: options.RateName = None,
+    rate_workers: options.RateWorkers = None,
 ) -> None:
     """Look up the points balance of one member."""
     # typer wants every option as a parameter; the client's are read from the context.

@@ -33,6 +33,10 @@ __all__ = [
     "NotAMember",
     "Program",
     "Proxy",
+    "Rate",
+    "RateName",
+    "RateStore",
+    "RateWorkers",
     "RequestIds",
     "TokenFile",
     "TrustEnv",
@@ -60,6 +64,10 @@ _VARIABLES: Final = {
     "client_cert": "CLIENT_CERT",
     "proxy": "PROXY",
     "trust_env": "TRUST_ENV",
+    "rate": "RATE_PER_S",
+    "rate_store": "RATE_STORE",
+    "rate_name": "RATE_NAME",
+    "rate_workers": "RATE_WORKERS",
 }
 #: What an option on the command line overrides beside its own variable.
 _RIVALS: Final = {
@@ -158,6 +166,31 @@ RequestIds: TypeAlias = Annotated[
     bool | None,
     _asking("--request-ids", None, "REQUEST_IDS", "Send a Request-ID with every attempt."),
 ]
+Rate: TypeAlias = Annotated[
+    float | None, _asking("--rate", "NUMBER", "RATE_PER_S", "Requests per second, at most.")
+]
+RateStore: TypeAlias = Annotated[
+    str | None,
+    _asking(
+        "--rate-store",
+        "URL",
+        "RATE_STORE",
+        "Share the rate with other processes: redis://... or postgres://...",
+    ),
+]
+RateName: TypeAlias = Annotated[
+    str | None,
+    _asking("--rate-name", "NAME", "RATE_NAME", "The shared rate's name in the store."),
+]
+RateWorkers: TypeAlias = Annotated[
+    int | None,
+    _asking(
+        "--rate-workers",
+        "NUMBER",
+        "RATE_WORKERS",
+        "Processes that share it: each keeps to its part while the store is away.",
+    ),
+]
 
 
 def client_arguments(context: typer.Context) -> dict[str, Any]:
@@ -192,11 +225,12 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 def _check_typed(context: typer.Context, typed: set[str]) -> None:
     if {"currency_eid", "currency_iid"} <= typed:
         raise ConfigurationError("give --currency-eid or --currency-iid, but not both")
-    if "proxy" in typed and "@" in str(context.params["proxy"]):
-        raise ConfigurationError(
-            "a proxy's password does not belong on the command line, where every process can "
-            "read it: set ALTCRAFT_PROXY"
-        )
+    for name, whose in (("proxy", "a proxy's"), ("rate_store", "a store's")):
+        if name in typed and "@" in str(context.params[name]):
+            raise ConfigurationError(
+                f"{whose} password does not belong on the command line, where every process can "
+                f"read it: set {_PREFIX}{_VARIABLES[name]}"
+            )
 
 
 def _check_complete(environ: Mapping[str, str], *, has_token: bool) -> None:
@@ -219,6 +253,9 @@ _SPELLINGS: Final = {
     "slow_s": "--slow",
     "rate_per_s": "--rate",
     "retry_after_s": "--retry-after",
+    "ALTCRAFT_RATE_STORE": "--rate-store",
+    "ALTCRAFT_RATE_PER_S": "--rate",
+    "ALTCRAFT_RATE_WORKERS": "--rate-workers",
     "ALTCRAFT_NOT_A_MEMBER": "--not-a-member",
     "ALTCRAFT_DEADLINE_S": "--deadline",
     **{

@@ -6,11 +6,15 @@ Jitter", AWS Architecture Blog, 2015).
 
 from __future__ import annotations
 
+from typing import Final
+
 from altcraft_balance.settings import RetryPolicy
 
-__all__ = ["backoff_s"]
+__all__ = ["backoff_s", "probe_after_s"]
 
-_MAX_DOUBLINGS = 60  # 2**60 times any base is past any cap, and no float overflows
+_MAX_DOUBLINGS: Final = 60  # 2**60 times any base is past any cap, and no float overflows
+_FIRST_PROBE_S: Final = 1.0
+_RAREST_PROBE_S: Final = 30.0
 
 
 def backoff_s(policy: RetryPolicy, failures: int, draw: float) -> float:
@@ -23,3 +27,16 @@ def backoff_s(policy: RetryPolicy, failures: int, draw: float) -> float:
     """
     doublings = min(failures - 1, _MAX_DOUBLINGS)
     return draw * min(policy.cap_s, policy.base_s * 2.0**doublings)
+
+
+def probe_after_s(probes: int, draw: float) -> float:
+    """Seconds from one probe to the next, after so many: 1 at first, doubling up to 30.
+
+    Half of it is jitter, so that the probes of many clients do not meet; it is never below 1.
+
+    Args:
+        probes: probes that were sent before, from 0.
+        draw: a number from 0 up to 1, drawn by the caller.
+    """
+    bound_s = min(_RAREST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(probes, _MAX_DOUBLINGS))
+    return max(_FIRST_PROBE_S, bound_s * (1 + draw) / 2)

@@ -1,7 +1,8 @@
 """Whether a lookup asks again, and when: one decision, made from values.
 
 - ``FINAL`` stops.
-- Attempts that failed count against `max_attempts`; throttled ones cost time only.
+- Attempts that failed count against `max_attempts`. Throttled ones cost time only, and how much
+  is the gate's to say, for everybody: the lookup itself does not sleep.
 - A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
 - A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
 """
@@ -96,10 +97,11 @@ def after_failure(
     asked_s = error.retry_after_s or 0.0
     if asked_s > MAX_PAUSE_S:
         return Stop(error, progress)
-    wait_s = asked_s + backoff_s(policy, progress.attempts + progress.throttled, draw)
+    throttled = what is What.THROTTLED
+    wait_s = asked_s if throttled else asked_s + backoff_s(policy, progress.attempts, draw)
     if left_s is not None and wait_s >= left_s:
         return Stop(_out_of_time(error, wait_s, phase="backoff"), progress)
-    return Again(wait_s, progress)
+    return Again(0.0 if throttled else wait_s, progress)
 
 
 def attempt_limit_s(attempt_s: float, left_s: float | None) -> float:

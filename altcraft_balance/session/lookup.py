@@ -1,19 +1,20 @@
-"""The way of one lookup: encode once, then slot, attempt, decision, wait, until it ends.
+"""The way of one lookup: encode once, then admission, attempt, decision, until it ends.
 
-The slot is held for the attempt alone; a lookup that sleeps before a repeat holds nothing.
+A slot is held for the attempt alone; a lookup that sleeps before a repeat holds nothing.
 Whatever goes wrong with the lookup is a value here (`Ended`), not an exception: single calls
 raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import (
     AltcraftBalanceError,
     AuthenticationError,
+    CircuitOpen,
     ClientClosed,
     DeadlineExceeded,
     HttpStatusError,
@@ -21,34 +22,65 @@ from altcraft_balance.errors import (
 from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, classify, was_dead_on_arrival
 from altcraft_balance.policy.retry import Progress, Stop, after_failure, attempt_limit_s
+from altcraft_balance.session.admission import Refusal
 from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
-from altcraft_balance.telemetry.events import (
-    LookupEnded,
-    LookupStarted,
-    RetryPlanned,
-)
+from altcraft_balance.session.finish import finish
+from altcraft_balance.session.traffic import Pass, Rank
+from altcraft_balance.telemetry.events import LookupEnded, LookupStarted, RetryPlanned
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
 
-__all__ = ["Lookup"]
+__all__ = ["Lookup", "Watch"]
+
+_T = TypeVar("_T")
+
+_LATE: Final = {
+    "slot": "no slot was free before the deadline: raise concurrency",
+    "token": "the deadline came while the token was fetched",
+    "gate": "the server asked for a pause that outlasts the deadline",
+    "rate": "the agreed rate leaves no turn before the deadline",
+    "breaker": "the server has been failing, and is not asked before the deadline",
+    "budget": "the retry budget is empty, and leaves no turn before the deadline",
+}
+
+
+class Watch(Protocol):
+    """Whoever wants to know when a lookup's requests leave."""
+
+    def sent(self) -> None:
+        """A request leaves."""
+
+    def sleeps(self, wait_s: float, error: AltcraftBalanceError) -> None:
+        """It has failed with `error`, and another will follow in `wait_s` seconds."""
+
+
+class _Over(Exception):
+    """The lookup ends with `error`, without another attempt."""
+
+    def __init__(self, error: AltcraftBalanceError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Lookup:
     """One lookup; `run` it once.
 
     Args:
-        session: whose slots, transport, tokens and counters it uses.
+        session: whose admission, transport, tokens and counters it uses.
         query: what is asked.
         started: when it was called or taken, on the loop's clock.
         deadline: when it must have ended, on the loop's clock; None: no limit.
         brake: ends it while it waits.
+        call: whether a single call waits for it, or a batch.
+        watch: is told when requests leave and fail.
     """
 
     __slots__ = (
         "_brake",
+        "_call",
         "_deadline",
         "_last_error",
         "_number",
@@ -58,6 +90,8 @@ class Lookup:
         "_repeated",
         "_session",
         "_started",
+        "_taken",
+        "_watch",
     )
 
     def __init__(
@@ -68,13 +102,16 @@ class Lookup:
         started: float,
         deadline: float | None,
         brake: Brake,
+        call: bool = False,
+        watch: Watch | None = None,
     ) -> None:
         self._session, self._query, self._brake = session, query, brake
-        self._started, self._deadline = started, deadline
+        self._started, self._deadline, self._call, self._watch = started, deadline, call, watch
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
         self._renewed = self._repeated = False
+        self._taken = 0
 
     async def run(self) -> Ended:
         """Look up, with all repeats, and say how it ended."""
@@ -83,113 +120,123 @@ class Lookup:
         halted = False
         result: Balance | AltcraftBalanceError
         try:
-            late = None
             if self._session.tokens.is_look_due():
-                late = await self._look_at_token()
-            wire = self._session.tokens.current.encode(self._query)
-            result = late or await self._repeat(wire)
+                await self._within("token", self._session.tokens.encoder)
+            result = await self._repeat(self._session.tokens.current.encode(self._query))
         except Halted:
             halted, result = True, self._halted()
+        except _Over as over:
+            result = over.error
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
         return self._ended(result, halted=halted)
 
     async def _repeat(self, wire: WireRequest) -> Balance | AltcraftBalanceError:
         """Attempt after attempt, until a balance or an end."""
+        rank, nap_s = Rank.CALL if self._call else Rank.ITEM, 0.0
         while True:
-            result = await self._attempt(wire)
+            result = await self._attempt(wire, rank, nap_s)
             if isinstance(result, Balance):
                 self._progress = self._progress.attempted()
                 return result
-            if isinstance(result, DeadlineExceeded):  # there was no slot in time
-                return result
-            renewed = await self._has_new_token(wire, result)
-            if isinstance(renewed, DeadlineExceeded):
-                self._progress = self._progress.attempted()
-                return renewed
-            if renewed:
-                wire = self._session.tokens.current.encode(self._query)
+            if await self._has_new_token(wire, result):
+                wire, nap_s = self._session.tokens.current.encode(self._query), 0.0
                 continue
-            decision = after_failure(
-                self._session.settings.retry,
-                self._progress,
-                result,
-                left_s=self._left_s(),
-                draw=self._session.rng.random(),
+            nap_s = self._decide(result)
+            if not self._call:
+                throttled = classify(result) is What.THROTTLED
+                rank = Rank.ITEM if throttled else Rank.RETRY
+
+    def _decide(self, error: AltcraftBalanceError) -> float:
+        """Seconds to sleep before the next attempt; `_Over` or `Halted` when there is none."""
+        session = self._session
+        decision = after_failure(
+            session.settings.retry,
+            self._progress,
+            error,
+            left_s=self._left_s(),
+            draw=session.rng.random(),
+        )
+        self._progress, self._last_error = decision.progress, error
+        if isinstance(self._brake.reason, ClientClosed) and error.transient:
+            raise Halted  # it was most likely cut off
+        if isinstance(decision, Stop):
+            raise _Over(decision.error)
+        if self._call and classify(error) is not What.THROTTLED:
+            taken = session.traffic.budget.take()
+            if not taken:
+                raise _Over(error)
+            self._taken += taken
+        if self._watch is not None:
+            self._watch.sleeps(decision.wait_s, error)
+        if session.emit is not None:
+            session.emit(
+                RetryPlanned(
+                    lookup=self._number,
+                    wait_s=decision.wait_s,
+                    kind=error.kind,
+                    retry_after_s=error.retry_after_s,
+                )
             )
-            self._progress, self._last_error = decision.progress, result
-            if isinstance(self._brake.reason, ClientClosed) and result.transient:
-                raise Halted  # it was most likely cut off
-            if isinstance(decision, Stop):
-                return decision.error
-            await self._sleep(decision.wait_s, result)
+        return decision.wait_s
 
     # ── one attempt ──────────────────────────────────────────────────────────────────────────
 
-    async def _attempt(self, wire: WireRequest) -> Balance | AltcraftBalanceError:
+    async def _attempt(
+        self, wire: WireRequest, rank: Rank, nap_s: float
+    ) -> Balance | AltcraftBalanceError:
         """One attempt inside a slot, and the free repeat on a fresh connection."""
-        if (late := await self._take_slot()) is not None:
-            return late
         session = self._session
-        session.counts.slots_in_use += 1
+        passed = await self._enter(rank, nap_s)
+        self._taken += passed.paid
+        if self._watch is not None:
+            self._watch.sent()
+        sent_at = session.clock()
+        result: Balance | AltcraftBalanceError | None = None
         try:
-            result, reused = await self._ask(wire, fresh=False)
-            if reused and _was_dead(result) and self._may_repeat():
+            result, reused = await self._ask(wire, sent_at, fresh=False)
+            if reused and _was_dead(result) and self._may_repeat(passed):
                 self._repeated = True
                 session.counts.free_repeats += 1
-                result, _ = await self._ask(wire, fresh=True)
+                session.traffic.spend(session.clock())
+                result, _ = await self._ask(wire, session.clock(), fresh=True)
         finally:
-            session.counts.slots_in_use -= 1
-            session.slots.release()
-        self._count(result)
+            finish(session, passed, result, sent_at=sent_at, taken=self._taken)
         return result
 
-    def _may_repeat(self) -> bool:
-        """Whether the free repeat is not used up, and neither brake nor deadline forbids it."""
-        left_s = self._left_s()
-        in_time = left_s is None or left_s > 0
-        return not self._repeated and in_time and self._brake.reason is None
+    def _may_repeat(self, passed: Pass) -> bool:
+        """Whether the free repeat is not used up, and nothing forbids it."""
+        now = self._session.clock()
+        in_time = self._deadline is None or now < self._deadline
+        # The probe is not stopped by the breaker, whose probe it is.
+        stopped = not passed.probe and self._session.traffic.is_stopped(now)
+        return not (self._repeated or stopped or self._brake.reason is not None) and in_time
 
-    async def _take_slot(self) -> DeadlineExceeded | None:
-        slots = self._session.slots
+    async def _enter(self, rank: Rank, nap_s: float) -> Pass:
         if self._brake.reason is not None:
             raise Halted
-        if not slots.locked():
-            await slots.acquire()  # does not wait
-            return None
-        try:
-            with self._brake.waiting():
-                async with asyncio.timeout_at(self._deadline):
-                    await slots.acquire()
-        except TimeoutError:
-            return self._late("slot", "no slot was free before the deadline: raise concurrency")
-        return None
+        admission = self._session.admission
+        passed: Pass | Refusal | None = None if nap_s else admission.enter_at_once(rank)
+        if passed is None:
+            passed = await self._within(
+                "slot", lambda: admission.enter(rank, self._deadline, nap_s)
+            )
+        if isinstance(passed, Refusal):
+            raise _Over(self._refused(passed))
+        return passed
 
     async def _ask(
-        self, wire: WireRequest, *, fresh: bool
+        self, wire: WireRequest, now: float, *, fresh: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
         """One request within its own limit and the lookup's, unless the deadline has come."""
-        left_s = self._left_s()
+        left_s = None if self._deadline is None else self._deadline - now
         if left_s is not None and left_s <= 0:
-            return self._late("slot", "the deadline came before the request could be sent"), False
+            raise _Over(self._late("slot"))
         limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
         self._progress = self._progress.sent()
         return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
 
-    # ── between attempts ─────────────────────────────────────────────────────────────────────
-
-    async def _look_at_token(self) -> DeadlineExceeded | None:
-        try:
-            with self._brake.waiting():
-                async with asyncio.timeout_at(self._deadline):
-                    await self._session.tokens.encoder()
-        except TimeoutError:
-            return self._late("token", "the deadline came while the token's file was looked at")
-        return None
-
-    async def _has_new_token(
-        self, wire: WireRequest, error: AltcraftBalanceError
-    ) -> bool | DeadlineExceeded:
+    async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
         refused = isinstance(error, AuthenticationError) or (
             isinstance(error, HttpStatusError) and error.status == 401
@@ -198,56 +245,48 @@ class Lookup:
             return False
         self._renewed, self._last_error = True, error
         try:
-            with self._brake.waiting():
-                async with asyncio.timeout_at(self._deadline):
-                    return await self._session.tokens.renewed(wire.token)
-        except Halted:
+            return await self._within("token", lambda: self._session.tokens.renewed(wire.token))
+        except (Halted, _Over):
             self._progress = self._progress.attempted()  # the 401 is this lookup's end
             raise
-        except TimeoutError:
-            return self._late("token", "the deadline came while a new token was fetched")
 
-    async def _sleep(self, wait_s: float, error: AltcraftBalanceError) -> None:
-        with self._brake.waiting():
-            if self._session.emit is not None:
-                self._session.emit(
-                    RetryPlanned(
-                        lookup=self._number,
-                        wait_s=wait_s,
-                        kind=error.kind,
-                        retry_after_s=error.retry_after_s,
-                    )
-                )
-            await asyncio.sleep(wait_s)
+    # ── waiting ──────────────────────────────────────────────────────────────────────────────
+
+    async def _within(self, phase: str, wait: Callable[[], Awaitable[_T]]) -> _T:
+        """What `wait()` gives, unless the brake or the deadline ends it before."""
+        try:
+            with self._brake.waiting(), self._session.limits.until(self._deadline):
+                return await wait()
+        except TimeoutError:
+            late = self._late(phase)
+        raise _Over(late)
 
     def _left_s(self) -> float | None:
         return None if self._deadline is None else self._deadline - self._session.clock()
 
-    def _late(self, phase: str, message: str) -> DeadlineExceeded:
-        if self._last_error is not None:
-            message += f"; the last attempt: {self._last_error}"
+    def _late(self, phase: str, retry_after_s: float | None = None) -> DeadlineExceeded:
         return DeadlineExceeded(
-            message,
+            self._with_last_error(_LATE[phase]),
             phase=phase,
             last_error=self._last_error,
+            retry_after_s=retry_after_s,
             maybe_sent=self._last_error is not None and self._last_error.maybe_sent,
         )
 
-    # ── the end ──────────────────────────────────────────────────────────────────────────────
+    def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
+        if not self._call or refusal.reason != "breaker":
+            return self._late(refusal.reason, refusal.wait_s)
+        return CircuitOpen(
+            self._with_last_error("the server has been failing, and is not asked for now"),
+            retry_after_s=self._session.traffic.closed_s(self._session.clock()),
+            maybe_sent=self._last_error is not None and self._last_error.maybe_sent,
+        )
 
-    def _count(self, result: Balance | AltcraftBalanceError) -> None:
-        if isinstance(result, DeadlineExceeded):
-            return  # nothing was sent, which says nothing about the server
-        counts = self._session.counts
-        what = What.FINAL if isinstance(result, Balance) else classify(result)
-        counts.throttled += what is What.THROTTLED
-        # A final error without a reply, such as TLS refused, is no healthy server's answer either.
-        if isinstance(result, AltcraftBalanceError) and (
-            what is not What.FINAL or not result.maybe_sent
-        ):
-            counts.troubled(result.kind)
-        else:
-            counts.answered()
+    def _with_last_error(self, message: str) -> str:
+        last = self._last_error
+        return message if last is None else f"{message}; the last attempt: {last}"
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _halted(self) -> AltcraftBalanceError:
         if self._last_error is not None:

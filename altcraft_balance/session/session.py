@@ -12,15 +12,23 @@ from collections.abc import Callable
 
 from altcraft_balance.errors import ClientClosed, ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery
+from altcraft_balance.pace.store import open_store
+from altcraft_balance.session.admission import Admission
 from altcraft_balance.session.brake import Brake, Halted
+from altcraft_balance.session.counts import Counts
 from altcraft_balance.session.ended import Ended
-from altcraft_balance.session.lookup import Lookup
-from altcraft_balance.session.stats import Counts, State
+from altcraft_balance.session.lookup import Lookup, Watch
+from altcraft_balance.session.shared_pace import SharedPace
+from altcraft_balance.session.single_flight import SingleFlight
+from altcraft_balance.session.stats import State
 from altcraft_balance.session.tokens import Tokens
-from altcraft_balance.settings import ClientSettings, checked_seconds
+from altcraft_balance.session.traffic import Traffic
+from altcraft_balance.settings import ClientSettings
+from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.telemetry.events import (
     Closed,
     ConnectionChanged,
+    Event,
     Listener,
     LookupEnded,
     LookupStarted,
@@ -29,6 +37,8 @@ from altcraft_balance.telemetry.events import (
     deaf_to_errors,
 )
 from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
+from altcraft_balance.transport.sweep import Sweep
+from altcraft_balance.validators import checked_seconds
 
 __all__ = ["Session"]
 
@@ -58,8 +68,13 @@ class Session:
         self.brake = Brake()
         self.transport = make_transport(self._heard)
         self.tokens = Tokens(settings, reloaded=self._token_reloaded)
+        self.traffic = Traffic(settings.limits, tell=self._tell)
+        self.admission = Admission(self.traffic, draw=lambda: self.rng.random())
+        self.clock: Callable[[], float] = lambda: 0.0  # until there is a loop
         self.state: State = "new"
         self._drained: asyncio.Event | None = None
+        self._shared_pace: SharedPace | None = None
+        self.flights = SingleFlight(self) if settings.single_flight else None
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────
 
@@ -76,7 +91,8 @@ class Session:
             raise ConfigurationError("warm must be a whole number of connections, from 0")
         self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
         self.clock = self._loop.time
-        self.slots = asyncio.BoundedSemaphore(self.settings.limits.concurrency)
+        self.limits = Sweep(self._loop)
+        self.admission.open(self._loop)
         self._closed = asyncio.Event()
         self.state = "opening"
         try:
@@ -98,12 +114,27 @@ class Session:
 
     async def _get_ready(self, warm: int) -> None:
         await self.tokens.open()
+        await self._open_pace()
         try:
             await self.transport.open(warm=warm)
             return
         except SendFailed as failed:
             trouble = failed.error
         raise trouble
+
+    async def _open_pace(self) -> None:
+        """Several processes share a rate: ask their store for it."""
+        limits, traffic = self.settings.limits, self.traffic
+        rate = limits.rate_per_s
+        if isinstance(rate, SharedRate) and rate.kind != "split":
+            store = await asyncio.to_thread(open_store, rate, limits.burst)
+            traffic.pace = self._shared_pace = SharedPace(
+                rate,
+                store,
+                wanted=self.admission.sendable,
+                arrived=self.admission.pump,
+                tell=self._tell,
+            )
 
     async def aclose(self, *, grace_s: float) -> None:
         """End what waits, let what is on the wire finish for `grace_s` seconds, close all.
@@ -135,9 +166,13 @@ class Session:
         finally:
             unfinished = self.counts.in_progress
             self.state = "closed"
+            self.admission.close()
             try:
                 await self.transport.aclose()
+                if self._shared_pace is not None:
+                    await self._shared_pace.aclose()
             finally:
+                self.limits.close()
                 self._closed.set()
         if self.emit is not None:
             self.emit(Closed(unfinished=unfinished))
@@ -187,15 +222,33 @@ class Session:
 
     # ── one lookup ───────────────────────────────────────────────────────────────────────────
 
+    async def call(self, query: BalanceQuery, *, started: float, deadline: float | None) -> Ended:
+        """Look `query` up for a single call, which may share the lookup of another."""
+        if self.flights is not None:
+            return await self.flights.look_up(query, started=started, deadline=deadline)
+        return await self.look_up(
+            query, started=started, deadline=deadline, brake=self.brake, call=True
+        )
+
     async def look_up(
-        self, query: BalanceQuery, *, started: float, deadline: float | None, brake: Brake
+        self,
+        query: BalanceQuery,
+        *,
+        started: float,
+        deadline: float | None,
+        brake: Brake,
+        call: bool = False,
+        watch: Watch | None = None,
     ) -> Ended:
         """Look `query` up and say how that ended; see `Lookup`."""
         counts = self.counts
         counts.lookups += 1
         counts.in_progress += 1
+        lookup = Lookup(
+            self, query, started=started, deadline=deadline, brake=brake, call=call, watch=watch
+        )
         try:
-            ended = await Lookup(self, query, started=started, deadline=deadline, brake=brake).run()
+            ended = await lookup.run()
         except asyncio.CancelledError:
             counts.cancelled += 1
             raise
@@ -209,6 +262,15 @@ class Session:
             counts.failed[ended.error.kind] += 1
         return ended
 
+    def look_at_lag(self) -> None:
+        """Let the width follow the latencies, once it is known how long the loop's turns are."""
+        self._loop.call_soon(self._measured, self.clock())
+
+    def _measured(self, began: float) -> None:
+        now = self.clock()
+        self.traffic.narrow_or_widen(now, now - began)
+        self.admission.pump()
+
     # ── news from below ──────────────────────────────────────────────────────────────────────
 
     def _heard(self, news: TransportNews) -> None:
@@ -218,6 +280,10 @@ class Session:
             self.counts.connections_dropped += 1
         if self.emit is not None:
             self.emit(ConnectionChanged(what=news))
+
+    def _tell(self, event: Event) -> None:
+        if self.emit is not None:
+            self.emit(event)
 
     def _token_reloaded(self) -> None:
         if self.emit is not None:

@@ -15,15 +15,19 @@ from attrs import frozen
 
 __all__ = [
     "AttemptEnded",
+    "BreakerChanged",
     "Closed",
     "ConnectionChanged",
     "Event",
+    "GateClosed",
     "Listener",
     "LookupEnded",
     "LookupStarted",
     "Opened",
+    "RateStoreChanged",
     "RetryPlanned",
     "TokenReloaded",
+    "WidthChanged",
     "deaf_to_errors",
 ]
 
@@ -98,6 +102,36 @@ class TokenReloaded:
     """The token's file or callable gave another token."""
 
 
+@frozen(kw_only=True)
+class GateClosed:
+    """The server asks for a pause: nobody on this client sends for `pause_s` seconds."""
+
+    pause_s: float
+
+
+@frozen(kw_only=True)
+class BreakerChanged:
+    """The breaker is ``open``, ``probing`` or ``closed``; open, for `retry_after_s` at least."""
+
+    state: str
+    retry_after_s: float | None
+
+
+@frozen(kw_only=True)
+class WidthChanged:
+    """So many requests may be on the way at once from now on."""
+
+    width: int
+
+
+@frozen(kw_only=True)
+class RateStoreChanged:
+    """The store of a shared rate went away, or is back; without it, `rate_per_s` is ours."""
+
+    away: bool
+    rate_per_s: float
+
+
 Event: TypeAlias = (
     Opened
     | Closed
@@ -107,6 +141,10 @@ Event: TypeAlias = (
     | LookupEnded
     | ConnectionChanged
     | TokenReloaded
+    | GateClosed
+    | BreakerChanged
+    | WidthChanged
+    | RateStoreChanged
 )
 Listener: TypeAlias = Callable[[Event], object]
 

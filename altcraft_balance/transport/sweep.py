@@ -38,8 +38,14 @@ class Sweep:
         """A limit that many seconds from now."""
         return Limit(self, self._loop.time() + seconds)
 
+    def until(self, when: float | None) -> Limit:
+        """A limit at that moment of the loop's clock; None: there is none."""
+        return Limit(self, math.inf if when is None else when)
+
     def add(self, limit: Limit) -> None:
         """Watch `limit`."""
+        if limit.when == math.inf:
+            return
         self._limits.add(limit)
         if limit.when < self._due:
             self._set_timer(limit.when)

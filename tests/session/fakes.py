@@ -241,7 +241,8 @@ def assert_idle(client):
     """No slot is taken, no lookup is under way, nothing is on the wire."""
     stats, session = client.stats(), client._session
     assert (stats.in_progress, stats.slots_in_use, session.transport.out) == (0, 0, 0)
-    assert session.slots._value == stats.slots
+    assert not stats.waiting
+    assert session.traffic.breaker.state.value != "probing"
     assert not session.brake._waiting
 
 

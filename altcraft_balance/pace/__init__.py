@@ -1,0 +1,1 @@
+"""Stores of a rate that several processes share."""

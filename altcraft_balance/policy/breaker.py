@@ -1,0 +1,110 @@
+"""The circuit breaker: a server that answers nothing is asked now and then, by one probe.
+
+It counts attempts that failed in a row: twenty are no accident. A server that fails half of its
+requests at random does so once in a million attempts, and one that is down needs no more. A
+throttled attempt is an answer, and a lookup whose time ran out in the queue is no attempt.
+
+The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, from 1 s after the
+trip to 30 s between probes; in ``PROBING`` one attempt is under way, and everybody else waits for
+its end. Answers to attempts that were sent before the trip change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import Final
+
+from altcraft_balance.policy.backoff import probe_after_s
+
+__all__ = ["FAILURES_TO_OPEN", "Breaker", "BreakerState"]
+
+FAILURES_TO_OPEN: Final = 20
+
+
+class BreakerState(Enum):
+    """Where the breaker is."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    PROBING = "probing"
+
+
+class _Event(Enum):
+    TRIPPED = "too many attempts in a row failed"
+    DUE = "a probe is sent"
+    ANSWERED = "the probe was answered"
+    FAILED = "the probe failed"
+    LOST = "the probe's caller went away before its end"
+
+
+_NEXT: Final = {
+    (BreakerState.CLOSED, _Event.TRIPPED): BreakerState.OPEN,
+    (BreakerState.OPEN, _Event.DUE): BreakerState.PROBING,
+    (BreakerState.PROBING, _Event.ANSWERED): BreakerState.CLOSED,
+    (BreakerState.PROBING, _Event.FAILED): BreakerState.OPEN,
+    (BreakerState.PROBING, _Event.LOST): BreakerState.OPEN,
+}
+
+
+class Breaker:
+    """One client's breaker.
+
+    Attributes:
+        state: where it is.
+        failures: attempts that failed since the last answer; counted while it is closed.
+        probes: probes since it opened.
+    """
+
+    def __init__(self) -> None:
+        self.state = BreakerState.CLOSED
+        self.failures = self.probes = 0
+        self._probe_at = math.inf
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until something may be sent: 0.0 is now, `math.inf` is "a probe decides"."""
+        if self.state is BreakerState.CLOSED:
+            return 0.0
+        if self.state is BreakerState.PROBING:
+            return math.inf
+        return max(0.0, self._probe_at - now)
+
+    def sent(self, now: float, draw: float) -> bool:
+        """An attempt that it allows is sent; whether that is the probe."""
+        if self.state is BreakerState.CLOSED:
+            return False
+        self._move(_Event.DUE)
+        self.probes += 1
+        self._probe_at = now + probe_after_s(self.probes, draw)
+        return True
+
+    def answered(self, *, probe: bool) -> bool:
+        """An attempt was answered; whether that has closed the breaker."""
+        if probe:
+            self._move(_Event.ANSWERED)
+            self.failures = self.probes = 0
+        elif self.state is BreakerState.CLOSED:
+            self.failures = 0
+        return probe
+
+    def failed(self, now: float, *, probe: bool, draw: float) -> bool:
+        """An attempt failed; whether that has opened the breaker."""
+        if probe:
+            self._move(_Event.FAILED)
+        elif self.state is BreakerState.CLOSED:
+            self.failures += 1
+            if self.failures < FAILURES_TO_OPEN:
+                return False
+            self._move(_Event.TRIPPED)
+            self._probe_at = now + probe_after_s(0, draw)
+        else:
+            return False
+        return True
+
+    def lost(self, now: float) -> None:
+        """The probe has no end that says anything: the next one may go at once."""
+        self._move(_Event.LOST)
+        self._probe_at = now
+
+    def _move(self, event: _Event) -> None:
+        self.state = _NEXT[self.state, event]

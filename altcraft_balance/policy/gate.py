@@ -1,0 +1,81 @@
+"""One gate for everybody on a client: a server that asks for a pause asks all of them.
+
+A 429, or a 503 with ``Retry-After``, closes it. What was asked for is obeyed in full, never cut
+short, and a little is added at random so that clients that were turned away together do not come
+back together; the addition grows while nothing but throttling comes. Those who waited are then
+let through one by one, over as long a time as the pause was, a second at most: a herd at the
+gate would only close it again.
+
+Answers to requests that were under way when it closed may prolong the pause, but they are the
+same trouble, and do not make it a worse one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from altcraft_balance.policy.backoff import backoff_s
+from altcraft_balance.policy.retry import MAX_PAUSE_S
+from altcraft_balance.settings import RetryPolicy
+
+__all__ = ["Gate"]
+
+#: The pause of an answer that asks for one and does not say how long.
+_UNSAID_S: Final = 1.0
+_LONGEST_SPREAD_S: Final = 1.0
+_JITTER: Final = RetryPolicy()
+
+
+class Gate:
+    """Open, or closed until a moment of the caller's clock."""
+
+    def __init__(self) -> None:
+        self._until = self._closed_at = self._spread_until = self._next_at = -math.inf
+        self._spread_s = self._gap_s = 0.0
+        self._streak = 0
+
+    def close(self, now: float, *, sent_at: float, asked_s: float | None, draw: float) -> bool:
+        """Close it, since a request sent at `sent_at` was answered with a wish for a pause.
+
+        Args:
+            now: the moment of the answer.
+            sent_at: when its request was sent.
+            asked_s: seconds that the server asked for; None when it did not say.
+            draw: a number from 0 up to 1, drawn by the caller.
+
+        Returns:
+            Whether everybody waits longer than before.
+        """
+        if sent_at >= self._closed_at:
+            self._streak += 1
+            self._closed_at = now
+        asked_s = min(_UNSAID_S if asked_s is None else asked_s, MAX_PAUSE_S)
+        until = now + asked_s + backoff_s(_JITTER, self._streak, draw)
+        if until <= self._until:
+            return False
+        self._until, self._spread_s = until, min(until - now, _LONGEST_SPREAD_S)
+        self._spread_until, self._gap_s = until + self._spread_s, math.inf
+        return True
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until one more may pass; 0.0 is now."""
+        if now >= self._spread_until:
+            return 0.0
+        return max(0.0, self._until - now, self._next_at - now)
+
+    def closed_s(self, now: float) -> float:
+        """Seconds until it opens; 0.0 when it is open."""
+        return max(0.0, self._until - now)
+
+    def passed(self, now: float, waiting: int) -> None:
+        """One has passed, and `waiting` others stood behind it."""
+        if now >= self._spread_until:
+            return
+        if self._gap_s == math.inf:  # the first one since it has opened
+            self._gap_s = self._spread_s / (waiting + 1)
+        self._next_at = now + self._gap_s
+
+    def answered(self) -> None:
+        """The server answered a request in earnest: the next throttling is a new trouble."""
+        self._streak = 0

@@ -1,0 +1,239 @@
+"""The one place where a lookup waits for its turn to send.
+
+A lookup enters before each attempt and leaves after it. It is let through at a moment at which,
+all at once, the breaker allows it, the gate is open, a slot is free, its retry is paid for and
+the pace allows it; so nobody holds a slot, or a permit, while waiting for something else, and
+nothing need be asked twice. Lookups that sleep before a repeat sleep here too. One timer serves
+all who wait, whatever for.
+
+A single call that would wait for longer than it has is refused at once, and so is one that meets
+an open breaker. A batch's items wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from altcraft_balance.session.traffic import Obstacle, Pass, Rank, Reason, Traffic
+
+__all__ = ["Admission", "Refusal"]
+
+#: Not let through, since this would take longer than there is time.
+Refusal: TypeAlias = Obstacle
+
+
+_CLOCK_STEP_S: Final = 1e-6  # a shorter wait may be none on the loop's clock
+
+
+class _Waiter:
+    """One who waits: `turn` brings a `Pass` or a `Refusal`."""
+
+    __slots__ = ("deadline", "rank", "reason", "since", "turn")
+
+    def __init__(
+        self, turn: asyncio.Future[Pass | Refusal], rank: Rank, deadline: float | None
+    ) -> None:
+        self.turn, self.rank = turn, rank
+        self.deadline = math.inf if deadline is None else deadline
+        self.reason: Reason = "backoff"
+        self.since = 0.0
+
+
+class Admission:
+    """The queue before the semaphore.
+
+    Args:
+        traffic: says what is in the way.
+        draw: gives a random number from 0 up to 1.
+
+    Attributes:
+        waited_s: seconds that were waited so far, by the first thing that stood in the way.
+    """
+
+    def __init__(self, traffic: Traffic, *, draw: Callable[[], float]) -> None:
+        self._traffic, self._draw = traffic, draw
+        # Ordered, not a deque: whoever gives up leaves from the middle.
+        self._queues: tuple[OrderedDict[_Waiter, None], ...] = tuple(OrderedDict() for _ in Rank)
+        self._asleep: list[tuple[float, int, _Waiter]] = []
+        self._naps = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
+        self.waited_s: defaultdict[Reason, float] = defaultdict(float)
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Bind to the loop: its clock, and its timer."""
+        self._loop = loop
+
+    # ── entering ─────────────────────────────────────────────────────────────────────────────
+
+    def enter_at_once(self, rank: Rank) -> Pass | None:
+        """A pass, if nobody waits and nothing is in the way."""
+        if self._queues[0] or self._queues[1] or self._queues[2]:
+            return None
+        now = self._loop.time()
+        if self._traffic.obstacle(rank, now) is not None:
+            return None
+        return self._traffic.admit(rank, now, self._draw())
+
+    async def enter(self, rank: Rank, deadline: float | None, nap_s: float) -> Pass | Refusal:
+        """Sleep for `nap_s` seconds, then wait for a turn; a `Refusal` when it is hopeless.
+
+        The caller sees to its own deadline and brake by cancelling this.
+        """
+        while True:
+            waiter = _Waiter(self._loop.create_future(), rank, deadline)
+            self._begin(waiter, nap_s)
+            try:
+                answer = await waiter.turn
+            except asyncio.CancelledError:
+                self._withdraw(waiter)
+                raise
+            # One turn of the loop has passed, in which everybody may have been stopped.
+            # The probe goes all the same: it is what the others are stopped for.
+            stopped = self._traffic.is_stopped(self._loop.time())
+            if not isinstance(answer, Pass) or answer.probe or not stopped:
+                return answer
+            self._give_back(answer)
+            nap_s = 0.0
+
+    def leave(self) -> None:
+        """An attempt has ended and the policies have been told: its slot is free."""
+        self._traffic.slots.release()
+        self.pump()
+
+    def _begin(self, waiter: _Waiter, nap_s: float) -> None:
+        waiter.since = now = self._loop.time()
+        if nap_s > 0:
+            self._naps += 1
+            heapq.heappush(self._asleep, (now + nap_s, self._naps, waiter))
+            self._wake_up_at(now + nap_s)
+        else:
+            self._line_up(waiter, now)
+            self.pump()
+
+    def _line_up(self, waiter: _Waiter, now: float) -> None:
+        """Join the queue, unless that is hopeless."""
+        queue = self._queues[waiter.rank]
+        obstacle = self._traffic.obstacle(waiter.rank, now, len(queue))
+        if obstacle is not None:
+            if self._is_hopeless(waiter, obstacle, now):
+                waiter.turn.set_result(obstacle)
+                return
+            waiter.reason = obstacle.reason
+        else:
+            waiter.reason = "slot"  # others are first
+        queue[waiter] = None
+
+    def _is_hopeless(self, waiter: _Waiter, obstacle: Obstacle, now: float) -> bool:
+        if waiter.rank is Rank.CALL and obstacle.reason == "breaker":
+            return True
+        # Nobody knows how long a slot takes: that is for the deadline itself to end.
+        return obstacle.wait_s != math.inf and now + obstacle.wait_s >= waiter.deadline
+
+    def _withdraw(self, waiter: _Waiter) -> None:
+        """Its caller waits no longer."""
+        self._queues[waiter.rank].pop(waiter, None)
+        turn = waiter.turn
+        if turn.done() and not turn.cancelled() and isinstance(answer := turn.result(), Pass):
+            self._give_back(answer)
+
+    def _give_back(self, passed: Pass) -> None:
+        """A pass that was not used."""
+        self._traffic.silent(passed, self._loop.time())
+        self.leave()
+
+    # ── letting through ──────────────────────────────────────────────────────────────────────
+
+    def pump(self) -> None:
+        """Let through all whose turn it is, and set the timer for the next."""
+        now = self._loop.time()
+        if self._queues[0] or self._queues[1] or self._queues[2] or self._asleep:
+            self._pump(now)
+
+    def _pump(self, now: float) -> None:
+        self._wake(now)
+        soonest = self._asleep[0][0] if self._asleep else math.inf
+        for rank in Rank:
+            soonest = min(soonest, now + self._admit_all(rank, now))
+        self._wake_up_at(max(soonest, now + _CLOCK_STEP_S))
+
+    def _wake(self, now: float) -> None:
+        """Those who have slept enough join the queue."""
+        while self._asleep and self._asleep[0][0] <= now:
+            waiter = heapq.heappop(self._asleep)[2]
+            if not waiter.turn.done():
+                self._count_wait(waiter, now)
+                self._line_up(waiter, now)
+
+    def _admit_all(self, rank: Rank, now: float) -> float:
+        """Let through those of one rank; how many seconds the next one waits at least."""
+        queue = self._queues[rank]
+        while queue:
+            obstacle = self._traffic.obstacle(rank, now)
+            if obstacle is not None:
+                return obstacle.wait_s
+            waiter, _ = queue.popitem(last=False)
+            if waiter.turn.done():  # cancelled, and about to withdraw
+                continue
+            passed = self._traffic.admit(rank, now, self._draw(), len(queue))
+            self._count_wait(waiter, now)
+            waiter.turn.set_result(passed)
+        return math.inf
+
+    def _count_wait(self, waiter: _Waiter, now: float) -> None:
+        if now > waiter.since:
+            self.waited_s[waiter.reason] += now - waiter.since
+            waiter.since = now
+
+    def refuse_hopeless(self) -> None:
+        """Everybody is stopped for a while: those who have no time for that are told at once."""
+        now = self._loop.time()
+        obstacle = self._traffic.shut(now)
+        if obstacle is None:
+            return
+        for queue in self._queues:
+            for waiter in list(queue):
+                if not waiter.turn.done() and self._is_hopeless(waiter, obstacle, now):
+                    del queue[waiter]
+                    waiter.turn.set_result(obstacle)
+
+    # ── the timer ────────────────────────────────────────────────────────────────────────────
+
+    def _wake_up_at(self, when: float) -> None:
+        if when >= self._due or when == math.inf:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = when
+        self._timer = self._loop.call_at(when, self._fire, when)
+
+    def _fire(self, when: float) -> None:
+        self._timer, self._due = None, math.inf
+        # Loops fire early, by up to their clock's resolution.
+        self._pump(max(when, self._loop.time()))
+
+    def close(self) -> None:
+        """Cancel the timer; nobody waits any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ── looking at it ────────────────────────────────────────────────────────────────────────
+
+    def sendable(self) -> int:
+        """How many wait for whom there is a slot."""
+        slots = self._traffic.slots
+        return min(sum(map(len, self._queues)), slots.width - slots.in_use)
+
+    def waiting(self) -> Counter[Reason]:
+        """How many wait, by the first thing that stood in their way."""
+        waiting: Counter[Reason] = Counter()
+        for queue in self._queues:
+            waiting.update(waiter.reason for waiter in queue)
+        waiting["backoff"] = sum(not waiter.turn.done() for _, _, waiter in self._asleep)
+        return +waiting

@@ -1,0 +1,84 @@
+"""What an attempt's end means for everybody: the policies are told, and its slot is free."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from altcraft_balance.errors import AltcraftBalanceError, AttemptTimeout
+from altcraft_balance.models import Balance
+from altcraft_balance.policy.classify import What, classify
+from altcraft_balance.session.traffic import Pass
+
+if TYPE_CHECKING:
+    from altcraft_balance.session.session import Session
+
+__all__ = ["finish"]
+
+
+def finish(
+    session: Session,
+    passed: Pass,
+    result: Balance | AltcraftBalanceError | None,
+    *,
+    sent_at: float,
+    taken: int,
+) -> None:
+    """Tell the policies how an attempt ended, and give its slot back.
+
+    Args:
+        session: whose policies and counters are told.
+        passed: the pass with which it was sent.
+        result: what came of it; None when that says nothing about the server.
+        sent_at: when it was sent, on the loop's clock.
+        taken: the tokens that the lookup's retries have taken.
+    """
+    now = session.clock()
+    if result is None:
+        session.traffic.silent(passed, now)
+    elif isinstance(result, Balance):
+        _answered(session, passed, now, sent_at, taken)
+    else:
+        _ended_with(result, session, passed, now, sent_at, taken)
+    session.admission.leave()
+
+
+def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
+    session.counts.answered(now - sent_at)
+    session.traffic.answered(passed, now, taken=taken)
+    _note_latency(session, now, sent_at)
+
+
+def _ended_with(
+    error: AltcraftBalanceError,
+    session: Session,
+    passed: Pass,
+    now: float,
+    sent_at: float,
+    taken: int,
+) -> None:
+    what = classify(error)
+    # A final error without a reply, such as TLS refused, is no healthy server's answer.
+    if what is What.FINAL and error.maybe_sent:
+        _answered(session, passed, now, sent_at, taken)
+        return
+    session.counts.troubled(error.kind)
+    draw = session.rng.random()
+    if what is What.THROTTLED:
+        session.counts.throttled += 1
+        stopped = session.traffic.throttled(
+            passed, now, sent_at=sent_at, asked_s=error.retry_after_s, draw=draw
+        )
+    else:
+        stopped = session.traffic.failed(passed, now, draw)
+        if isinstance(error, AttemptTimeout) and error.maybe_sent:
+            _note_latency(session, now, sent_at, answered=False)
+    if stopped:
+        session.admission.refuse_hopeless()
+
+
+def _note_latency(session: Session, now: float, sent_at: float, *, answered: bool = True) -> None:
+    traffic = session.traffic
+    if traffic.adaptive:
+        traffic.width.note(now, now - sent_at, traffic.slots.in_use, answered)
+        if traffic.width.due(now):
+            session.look_at_lag()

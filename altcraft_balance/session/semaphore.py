@@ -1,0 +1,61 @@
+"""The bounded semaphore: how many requests are on the way, and how many may be.
+
+It counts and does not wait: who waits, and for what else besides a slot, is `admission`'s affair.
+A running batch leaves some slots free while single calls keep coming, so that a call does not
+stand behind a page of slow batch requests; without calls the batch has them all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["Semaphore"]
+
+#: So long after a single call the batch leaves its reserve alone.
+_RESERVED_FOR_S: Final = 10.0
+_RESERVED_SHARE: Final = 8
+
+
+class Semaphore:
+    """At most `width` slots in use.
+
+    Args:
+        most: the user's limit; `width` never exceeds it.
+
+    Attributes:
+        most: as given.
+        width: slots that may be in use now; those in use beyond it are not taken away.
+        in_use: slots in use.
+    """
+
+    __slots__ = ("_reserve_until", "in_use", "most", "width")
+
+    def __init__(self, most: int) -> None:
+        self.most = self.width = most
+        self.in_use = 0
+        self._reserve_until = -math.inf
+
+    def reserved(self, now: float) -> int:
+        """Slots that a batch may not take now."""
+        if now >= self._reserve_until:
+            return 0
+        return min(max(1, self.most // _RESERVED_SHARE), self.width - 1)
+
+    def has_room(self, now: float, *, for_call: bool) -> bool:
+        """Whether one more may be taken, by a single call or by a batch."""
+        if for_call:
+            return self.in_use < self.width
+        return self.in_use < self.width - self.reserved(now)
+
+    def take(self, now: float, *, for_call: bool) -> None:
+        """Take a slot, for which there is room."""
+        self.in_use += 1
+        if for_call:
+            self._reserve_until = now + _RESERVED_FOR_S
+
+    def release(self) -> None:
+        """Give a slot back."""
+        if not self.in_use:
+            raise RuntimeError("a slot was given back that nobody had")
+        self.in_use -= 1

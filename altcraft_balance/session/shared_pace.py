@@ -1,0 +1,127 @@
+"""A rate shared by several processes, as the admission sees it: permits, fetched when needed.
+
+Permits come from the store in small lots and are used at once: one that lies about for longer
+than a moment is thrown away, since the second it was meant for is over. While the store is away
+this process goes on with its share of the rate, says so once, and asks the store now and then
+whether it is back. Whatever the store does, nobody is lost and nobody waits for it for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from typing import Final
+
+from altcraft_balance.pace.store import Store, StoreAway, Taken
+from altcraft_balance.policy.pace import Gcra
+from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.telemetry.events import Event, RateStoreChanged
+
+__all__ = ["SharedPace"]
+
+_FRESH_S: Final = 0.02
+_ASK_AGAIN_S: Final = 5.0
+_LOG: Final = logging.getLogger("altcraft_balance")
+
+
+class SharedPace:
+    """Permits of one process; fits `traffic.Pace`.
+
+    Args:
+        rate: what was agreed.
+        store: gives the permits.
+        wanted: says how many permits could be used at once.
+        arrived: is called when there are permits, or when it is known how long there are none.
+        tell: is called when the store goes away or is back.
+    """
+
+    def __init__(
+        self,
+        rate: SharedRate,
+        store: Store,
+        *,
+        wanted: Callable[[], int],
+        arrived: Callable[[], None],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._rate, self._store = rate, store
+        self._wanted, self._arrived, self._tell = wanted, arrived, tell
+        self._loop = asyncio.get_running_loop()
+        self._permits = 0  # below 0: sent without a permit, still to be made up for
+        self._fresh_until = self._ask_at = -math.inf
+        self._alone: Gcra | None = None
+        self._fetching: asyncio.Task[None] | None = None
+
+    @property
+    def rate_per_s(self) -> float:
+        """The agreed rate of all, or this process's share while the store is away."""
+        return self._rate.per_s if self._alone is None else self._alone.rate_per_s
+
+    def wait_s(self, now: float, ahead: int = 0) -> float:
+        """Seconds until there may be a permit; `math.inf` while the store is asked for some."""
+        if self._permits > 0 and now < self._fresh_until:
+            return 0.0
+        if self._fetching is None and now >= self._ask_at:
+            self._fetching = self._loop.create_task(self._fetch(), name="altcraft_balance rate")
+        if self._alone is not None:
+            return self._alone.wait_s(now, ahead)
+        at_least_s = ahead / self._rate.per_s
+        if self._fetching is None:
+            return max(at_least_s, self._ask_at - now)
+        return at_least_s or math.inf
+
+    def spend(self, now: float) -> None:
+        """One request goes out."""
+        if self._alone is not None:
+            self._alone.spend(now)
+        else:
+            self._permits -= 1
+
+    async def aclose(self) -> None:
+        """Ask no more, and close the connection to the store."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
+        await self._store.aclose()
+
+    async def _fetch(self) -> None:
+        """Ask the store once, and let those who wait know what came of it."""
+        trouble = ""
+        try:
+            owed = min(0, self._permits)
+            taken = await self._store.take(max(1, self._wanted()) - owed)
+            self._came(owed, taken)
+        except StoreAway as away:
+            trouble = away.reason
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, lookups go on
+            trouble = type(error).__name__
+        finally:
+            self._fetching = None
+        if trouble:
+            self._go_alone(trouble)
+        self._arrived()
+
+    def _came(self, owed: int, taken: Taken) -> None:
+        now = self._loop.time()
+        self._permits = owed + taken.granted
+        self._fresh_until = now + _FRESH_S
+        self._ask_at = now if taken.granted else now + taken.retry_after_s
+        if self._alone is not None:
+            self._alone = None
+            _LOG.warning("the store of the shared rate is back")
+            self._tell(RateStoreChanged(away=False, rate_per_s=self._rate.per_s))
+
+    def _go_alone(self, trouble: str) -> None:
+        self._ask_at = self._loop.time() + _ASK_AGAIN_S
+        if self._alone is None:
+            share_per_s, self._permits = self._rate.share_per_s, 0
+            self._alone = Gcra(share_per_s)
+            _LOG.warning(
+                "the store of the shared rate is away (%s): going on with this process's share, "
+                "%g lookups per second",
+                trouble,
+                share_per_s,
+            )
+            self._tell(RateStoreChanged(away=True, rate_per_s=share_per_s))

@@ -1,0 +1,251 @@
+"""What stands in the way of an attempt, and what its end teaches: all policies of one client.
+
+Pure but for the objects that it holds: the moment and the random draw are arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final, Literal, Protocol, TypeAlias
+
+from attrs import frozen
+
+from altcraft_balance.policy.breaker import Breaker, BreakerState
+from altcraft_balance.policy.budget import Budget
+from altcraft_balance.policy.gate import Gate
+from altcraft_balance.policy.pace import Gcra
+from altcraft_balance.policy.rate import AdaptiveRate
+from altcraft_balance.policy.width import AdaptiveWidth
+from altcraft_balance.session.semaphore import Semaphore
+from altcraft_balance.settings import Limits
+from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.telemetry.events import BreakerChanged, Event, GateClosed, WidthChanged
+
+__all__ = ["Obstacle", "Pace", "Pass", "Rank", "Reason", "Traffic"]
+
+Reason: TypeAlias = Literal["backoff", "breaker", "gate", "slot", "budget", "rate"]
+
+
+class Rank(IntEnum):
+    """Who goes first: single calls, then a batch's items that have failed, then new ones."""
+
+    CALL = 0
+    RETRY = 1
+    ITEM = 2
+
+
+class Pace(Protocol):
+    """A rate that is known: of this process alone, or shared by several."""
+
+    @property
+    def rate_per_s(self) -> float:
+        """The agreed rate; of a shared one, as much as this process may use now."""
+
+    def wait_s(self, now: float, ahead: int = 0) -> float:
+        """Seconds until one more may be sent, when `ahead` others go first."""
+
+    def spend(self, now: float) -> None:
+        """One is sent."""
+
+
+@frozen
+class Obstacle:
+    """What is in the way, and for how many seconds at least; `math.inf` is unknown."""
+
+    reason: Reason
+    wait_s: float
+
+
+@frozen
+class Pass:
+    """The right to send one attempt.
+
+    Attributes:
+        call: whether a single call has it.
+        probe: whether it is the breaker's probe.
+        paid: retry tokens that come back when it is answered.
+    """
+
+    call: bool
+    probe: bool = False
+    paid: int = 0
+
+
+_CALL: Final = Pass(call=True)
+_ITEM: Final = Pass(call=False)
+_NO_SLOT: Final = Obstacle("slot", math.inf)
+
+
+class Traffic:
+    """The policies that all lookups of one client share.
+
+    Args:
+        limits: what the user knows, and whether the rest is looked for.
+        tell: is called with an event when something changes for everybody.
+    """
+
+    def __init__(self, limits: Limits, *, tell: Callable[[Event], None]) -> None:
+        self.slots = Semaphore(limits.concurrency)
+        self.gate, self.breaker, self.budget = Gate(), Breaker(), Budget()
+        self.pace: Pace | None = _known_pace(limits)
+        self.adaptive = limits.adaptive
+        self.rate, self.width = AdaptiveRate(), AdaptiveWidth(limits.concurrency)
+        self._batch_pace = Gcra(math.inf)
+        self._tell = tell
+
+    # ── before an attempt ────────────────────────────────────────────────────────────────────
+
+    def obstacle(self, rank: Rank, now: float, ahead: int = 0) -> Obstacle | None:
+        """What keeps the next of this rank from being sent now; None when nothing does."""
+        shut = self.shut(now)
+        if shut is not None:
+            return shut
+        if not self.slots.has_room(now, for_call=rank is Rank.CALL):
+            return _NO_SLOT
+        due = self.breaker.state is not BreakerState.CLOSED  # the probe is free
+        if rank is Rank.RETRY and not due and (wait_s := self.budget.wait_s(now)):
+            return Obstacle("budget", wait_s)
+        if self.pace is not None and (wait_s := self.pace.wait_s(now, ahead)):
+            return Obstacle("rate", wait_s)
+        if rank is not Rank.CALL and (wait_s := self._batch_wait_s(now)):
+            return Obstacle("rate", wait_s)
+        return None
+
+    def shut(self, now: float) -> Obstacle | None:
+        """The breaker or the gate, when one of them stops everybody."""
+        if wait_s := self.breaker.wait_s(now):
+            return Obstacle("breaker", wait_s)
+        if wait_s := self.gate.wait_s(now):
+            return Obstacle("gate", wait_s)
+        return None
+
+    def is_stopped(self, now: float) -> bool:
+        """Whether the breaker or the gate stops everybody, those let through a moment ago too."""
+        return self.breaker.wait_s(now) > 0 or self.gate.closed_s(now) > 0
+
+    def _batch_wait_s(self, now: float) -> float:
+        limit = self.rate.limit(now)
+        if limit == math.inf:
+            return 0.0
+        self._batch_pace.rate_per_s = limit
+        return self._batch_pace.wait_s(now)
+
+    def admit(self, rank: Rank, now: float, draw: float, waiting: int = 0) -> Pass:
+        """Let one of this rank through, for whom there is no obstacle.
+
+        Args:
+            rank: whose turn it is.
+            now: the moment.
+            draw: a number from 0 up to 1, drawn by the caller.
+            waiting: how many stand behind.
+        """
+        call = rank is Rank.CALL
+        probe = self.breaker.sent(now, draw)
+        paid = self.budget.spend(now, draw) if rank is Rank.RETRY and not probe else 0
+        self.gate.passed(now, waiting)
+        self.slots.take(now, for_call=call)
+        self.spend(now)
+        if probe or paid:
+            self._tell_probe(probe)
+            return Pass(call, probe, paid)
+        return _CALL if call else _ITEM
+
+    def spend(self, now: float) -> None:
+        """One request goes out, with or without having asked."""
+        if self.pace is not None:
+            self.pace.spend(now)
+        self.rate.sent(now)
+        self._batch_pace.spend(now)
+
+    # ── after an attempt ─────────────────────────────────────────────────────────────────────
+
+    def answered(self, passed: Pass, now: float, *, taken: int) -> None:
+        """A healthy server answered; the lookup's retries had taken so many tokens."""
+        self.gate.answered()
+        self.budget.answered(taken)
+        if self.adaptive:
+            self.rate.answered(now)
+        if self.breaker.answered(probe=passed.probe):
+            self._recovered(now)
+
+    def throttled(
+        self, passed: Pass, now: float, *, sent_at: float, asked_s: float | None, draw: float
+    ) -> bool:
+        """The server asks for a pause, of `asked_s` seconds if it says for how long.
+
+        Returns:
+            Whether everybody waits longer than before.
+        """
+        if self.breaker.answered(probe=passed.probe):
+            self._recovered(now)
+        longer = self.gate.close(now, sent_at=sent_at, asked_s=asked_s, draw=draw)
+        pause_s = self.gate.closed_s(now)
+        if self.adaptive:
+            self.rate.throttled(now, sent_at, pause_s)
+        if longer:
+            self._tell(GateClosed(pause_s=pause_s))
+        return longer
+
+    def failed(self, passed: Pass, now: float, draw: float) -> bool:
+        """No answer came, or one that a healthy server would not give.
+
+        Returns:
+            Whether everybody waits longer than before.
+        """
+        opened = self.breaker.failed(now, probe=passed.probe, draw=draw)
+        if opened:
+            self._tell_breaker(now)
+        return opened
+
+    def silent(self, passed: Pass, now: float) -> None:
+        """The attempt says nothing about the server."""
+        if passed.probe:
+            self.breaker.lost(now)
+
+    def _recovered(self, now: float) -> None:
+        self.budget.refill()
+        self.rate.recovered(now)
+        self._tell_breaker(now)
+
+    # ── looking at it ────────────────────────────────────────────────────────────────────────
+
+    def closed_s(self, now: float) -> float:
+        """Seconds for which nobody may send; while a probe is under way, a guess of one."""
+        breaker_s = self.breaker.wait_s(now)
+        return max(self.gate.closed_s(now), 1.0 if breaker_s == math.inf else breaker_s)
+
+    def rate_per_s(self, now: float) -> float | None:
+        """Requests per second that a batch may send now; None: as many as it likes."""
+        known = math.inf if self.pace is None else self.pace.rate_per_s
+        limit = min(known, self.rate.limit(now))
+        return None if limit == math.inf else limit
+
+    # ── the width ────────────────────────────────────────────────────────────────────────────
+
+    def narrow_or_widen(self, now: float, lag_s: float) -> None:
+        """Let the width follow the latencies seen since the last time."""
+        self.width.tick(now, lag_s)
+        if self.width.width != self.slots.width:
+            self.slots.width = self.width.width
+            self._tell(WidthChanged(width=self.slots.width))
+
+    # ── news ─────────────────────────────────────────────────────────────────────────────────
+
+    def _tell_probe(self, probe: bool) -> None:
+        if probe:
+            self._tell(BreakerChanged(state=self.breaker.state.value, retry_after_s=None))
+
+    def _tell_breaker(self, now: float) -> None:
+        state = self.breaker.state
+        wait_s = self.breaker.wait_s(now) if state is BreakerState.OPEN else None
+        self._tell(BreakerChanged(state=state.value, retry_after_s=wait_s))
+
+
+def _known_pace(limits: Limits) -> Pace | None:
+    rate = limits.rate_per_s
+    if rate is None:
+        return None
+    per_s = rate.share_per_s if isinstance(rate, SharedRate) else rate
+    return Gcra(per_s, limits.burst)
