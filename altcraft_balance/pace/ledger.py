@@ -57,8 +57,9 @@ class Ledger:
         raise StoreAway(reason)
 
     def _take(self, wanted: int) -> Taken:
-        bucket, now_ms = self._ready_bucket(), self._now_ms()
-        self._sweep(bucket, now_ms)
+        bucket = self._ready_bucket()
+        self._sweep(bucket)
+        now_ms = self._now_ms()  # last, so that the permits are hardly older than their rows say
         # No awaitable: the bucket is a synchronous one.
         decision: Any = bucket.put_decision(RateItem(self._name, now_ms, weight=wanted))
         if decision.allowed:
@@ -82,11 +83,11 @@ class Ledger:
             self._clock.set(server_ms, time.monotonic())
         return self._clock.now_ms(time.monotonic())
 
-    def _sweep(self, bucket: PostgresBucket, now_ms: int) -> None:
+    def _sweep(self, bucket: PostgresBucket) -> None:
         """Delete the rows of windows gone by, now and then: each take reads the whole table."""
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + random.uniform(*_SWEEP_EVERY_S)
-            bucket.leak(now_ms)
+            bucket.leak(self._now_ms())
 
     def _forget(self) -> None:
         self.link.drop()

@@ -62,6 +62,10 @@ class Budget:
             self._probes += 1
         return RETRY_COST
 
+    def give_back(self, taken: int) -> None:
+        """A retry was not sent: an unpaid probe, too, is due again at once."""
+        self.tokens = min(CAPACITY, self.tokens + taken)
+
     def answered(self, taken: int) -> None:
         """A lookup ended with an answer; its retries had taken so many tokens."""
         self._probes = 0

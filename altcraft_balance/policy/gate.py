@@ -28,10 +28,14 @@ _JITTER: Final = RetryPolicy()
 
 
 class Gate:
-    """Open, or closed until a moment of the caller's clock."""
+    """Open, or closed until a moment of the caller's clock.
+
+    Attributes:
+        busy_until: after this moment nobody waits for it at all.
+    """
 
     def __init__(self) -> None:
-        self._until = self._closed_at = self._spread_until = self._next_at = -math.inf
+        self._until = self._closed_at = self.busy_until = self._next_at = -math.inf
         self._spread_s = self._gap_s = 0.0
         self._streak = 0
 
@@ -55,14 +59,14 @@ class Gate:
         if until <= self._until:
             return False
         self._until, self._spread_s = until, min(until - now, _LONGEST_SPREAD_S)
-        self._spread_until, self._gap_s = until + self._spread_s, math.inf
+        self.busy_until, self._gap_s = until + self._spread_s, math.inf
         return True
 
     def wait_s(self, now: float) -> float:
         """Seconds until one more may pass; 0.0 is now."""
-        if now >= self._spread_until:
+        if now >= self.busy_until:
             return 0.0
-        return max(0.0, self._until - now, self._next_at - now)
+        return max(0.0, min(max(self._until, self._next_at), self.busy_until) - now)
 
     def closed_s(self, now: float) -> float:
         """Seconds until it opens; 0.0 when it is open."""
@@ -70,7 +74,7 @@ class Gate:
 
     def passed(self, now: float, waiting: int) -> None:
         """One has passed, and `waiting` others stood behind it."""
-        if now >= self._spread_until:
+        if now >= self.busy_until:
             return
         if self._gap_s == math.inf:  # the first one since it has opened
             self._gap_s = self._spread_s / (waiting + 1)

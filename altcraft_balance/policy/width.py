@@ -1,14 +1,18 @@
-"""How many requests may be under way at once: fewer than asked for when that costs nothing.
+"""How many requests may be under way at once: fewer than allowed while that costs nothing.
 
-By Little's law ``rate = under way / latency``, so width can be judged by what it buys. On a
-healthy server narrowing costs rate in proportion; on one that only queues it costs none and takes
-away the queue; on one that contends it gains. Latency alone cannot tell these apart from a server
-that merely became slower, so it only raises the question, and a trial answers it:
+By Little's law, answers a second are requests under way over latency. So on a healthy server
+narrowing costs rate in proportion; on one that only queues it costs none and takes the queue away;
+on one whose requests slow each other it gains. Latency alone cannot tell these from a server that
+merely became slower, so it only raises the question, and a trial answers it:
 
-- Latency twice what it was, and not by the loop's own lag: narrow for a moment. Kept if as much is
-  answered as before; else undone, and part of the growth is taken for the server's own pace.
-- Narrowed: widen for a moment, now and then. Kept if more is answered; else undone.
-- Trials that fail are spaced so that together they cost about 1 % of the rate.
+- Latency twice what it was, and not by our loop's own lag: narrow. Kept if latency falls with the
+  width while as much is answered; else undone, and part of the growth passes for the server's own.
+- Narrowed, and latency back where it was, or slots idle: widen, step by step.
+- Narrowed, and latency between the two: widen for a moment. Kept if more is answered; else undone.
+- Trials that fail are spaced: all together they cost about 1 % of the rate.
+
+`benchmarks/widths.py` compares this with AIMD, Gradient2's and Vegas's ideas, which narrow for good
+when a healthy server becomes slower.
 """
 
 from __future__ import annotations
@@ -21,48 +25,72 @@ from attrs import frozen
 __all__ = ["AdaptiveWidth"]
 
 _TICK_S: Final = 0.25
-_FIRST: Final = (
-    4  # attempts, or a quarter of the slots, that show the latency before our own load has built up
-)
-_GROWN: Final = 2.0  # at this growth a queue holds as many as are served: room to spare
-_LAGS: Final = 4.0  # turns of the loop that an attempt may wait for, at most
-_LAG_FADES: Final = 0.8  # a tick; one quiet turn says little about the turns before it
-_NARROWEST_STEP: Final = 0.5
-_NARROW_STEP: Final = 0.75  # less could not be told from chance
-_ENOUGH: Final = 50  # attempts, and one for each slot, that show what a width is worth
+_ENOUGH: Final = 50  # attempts, and one for each slot, show what a width is worth
+_GROWN: Final = 2.0  # at this growth as many wait in a queue as are served: room to spare
+_CALM: Final = 1.5  # growth under which nothing speaks for being narrow
+_STEADY: Final = 1.25  # a window may differ from the one before by so much, to be compared with
+_STUCK: Final = 2.5  # mean over typical latency: a few slow attempts hold most of the slots
+_FULL: Final = 0.8  # of the slots in use; fewer, and it is not the width that limits
+_LAGS: Final = 4.0  # turns of the loop that an attempt waits for, at most
+_LAG_FADES: Final = 0.8  # at each tick; one quiet turn says little about the others
+_NARROW: Final = 0.75  # less of a step could not be told from chance
+_NARROWEST: Final = 0.5
 _WIDER: Final = 1.25
-_WIDEST_STEP: Final = 2.0
-_FULL: Final = 0.8  # of the slots in use: fewer, and it is not the width that limits
-_KEPT: Final = 0.9  # of the rate before
-_STEADY: Final = 1.25
-_CALM: Final = 1.5
-_TAIL: Final = 3.0
-_COST: Final = 0.01  # of the rate, for narrowing that turned out wrong
-_PAUSE_S: Final = 1.0  # between trials of widening; doubles after each that bought nothing
+_WIDEST: Final = 2.0
+_KEPT: Final = 0.9  # of the rate before narrowing
+_COST: Final = 0.01  # of the rate may be lost to narrowing that is undone
+_PAUSE_S: Final = 1.0  # between trials of widening, doubled by each that bought nothing
 _LONGEST_PAUSE_S: Final = 8.0
+_LEAST_S: Final = 1e-6  # has a logarithm, and no latency is shorter
 
 
 @frozen
 class _Seen:
-    """What was seen at one width: answers a second, typical and mean latency, slots in use."""
+    """What a window of attempts showed.
 
-    rate_per_s: float
+    Attributes:
+        answered_per_s: attempts that were answered, a second.
+        ended_per_s: those and the ones that timed out.
+        typical_s: latency, its geometric mean: a tail of one attempt in a hundred moves it little.
+        in_use: slots in use, the mean.
+    """
+
+    answered_per_s: float
+    ended_per_s: float
     typical_s: float
-    mean_s: float
     in_use: float
+
+    @property
+    def mean_s(self) -> float:
+        """Latency by Little's law; attempts that have not ended count as well."""
+        return self.in_use / self.ended_per_s
+
+    def like(self, other: _Seen) -> bool:
+        """Whether `other` shows the same, within chance."""
+        return (
+            1 / _STEADY < self.typical_s / other.typical_s < _STEADY
+            and 1 / _STEADY < self.ended_per_s / other.ended_per_s < _STEADY
+        )
+
+
+@frozen
+class _Trial:
+    """A width that is tried since `since`: the width and the sight before it."""
+
+    since: float
+    width: int
+    before: _Seen
 
 
 class AdaptiveWidth:
-    """The width of a client's semaphore, between 1 and what the user allows.
+    """The width of one client's semaphore.
 
     Attributes:
-        width: requests that may be under way at once, now.
+        width: requests that may be under way at once, now; 1 to the `most` that the user allows.
     """
 
     __slots__ = (
         "_answered",
-        "_base_s",
-        "_before",
         "_count",
         "_due_at",
         "_failed_s",
@@ -76,28 +104,22 @@ class AdaptiveWidth:
         "_pause_s",
         "_since",
         "_step",
-        "_sum_s",
-        "_trial_from",
-        "_trial_since",
+        "_trial",
+        "_unloaded_s",
         "_widen_at",
         "width",
-    )  # fmt: skip
+    )
 
     def __init__(self, most: int) -> None:
-        """Start at `most`, the user's concurrency, which is never passed."""
         self.width = self._most = most
-        self._first = max(_FIRST, most // 4)
-        self._base_s = math.inf  # typical latency without a load to speak of
-        self._failed_s = 0.0  # typical latency when narrowing last bought nothing
-        self._narrow_at = self._widen_at = -math.inf  # no trial before
-        self._pause_s = _PAUSE_S
-        self._step = _WIDER
-        self._trial_from = 0  # the width to go back to; 0 when no trial is on
-        self._trial_since = 0.0
-        self._before = _Seen(0.0, 0.0, 0.0, 0.0)
-        self._last = self._before
+        self._first = max(4, most // 4)  # attempts that end before our own load has built up
+        self._unloaded_s = math.inf  # typical latency without such a load
+        self._failed_s = math.inf  # typical latency when narrowing last bought nothing
+        self._trial: _Trial | None = None
+        self._last: _Seen | None = None
+        self._narrow_at = self._widen_at = self._due_at = -math.inf
+        self._pause_s, self._step = _PAUSE_S, _WIDER
         self._lag_s = 0.0
-        self._due_at = -math.inf
         self._restart(-math.inf)
 
     def note(self, now: float, latency_s: float, in_use: int, answered: bool = True) -> None:
@@ -105,7 +127,7 @@ class AdaptiveWidth:
 
         Args:
             now: when it ended.
-            latency_s: how long it took, waiting for a slot not included.
+            latency_s: how long it took, the wait for a slot not included.
             in_use: slots in use when it ended, its own included.
             answered: False when it timed out.
         """
@@ -114,112 +136,112 @@ class AdaptiveWidth:
         self._count += 1
         self._answered += answered
         self._in_use += in_use
-        self._sum_s += latency_s
-        self._logs += math.log(latency_s + 1e-6)
-        if self._first:
-            self._first -= 1
-            if not self._first:
-                self._base_s = math.exp(self._logs / self._count)
+        self._logs += math.log(latency_s + _LEAST_S)
+        if self._count == self._first:
+            self._first = 0
+            self._unloaded_s = math.exp(self._logs / self._count)
 
     def due(self, now: float) -> bool:
-        """Whether the loop's lag should be measured and `tick` called."""
+        """Whether it is time to measure the loop's lag and call `tick`."""
         return now >= self._due_at
 
     def tick(self, now: float, lag_s: float) -> None:
-        """Begin or end a trial, if enough has been seen.
+        """Begin, end or leave a trial, when enough has been seen.
 
         Args:
             now: the time.
-            lag_s: seconds that one turn of the event loop takes now.
+            lag_s: how long one turn of the event loop takes now.
         """
         self._due_at = now + _TICK_S
         self._lag_s = max(lag_s, self._lag_s * _LAG_FADES)
         if self._since == -math.inf:
             self._since = now
-        elif self._count and now > self._since and self._enough(now):
+        elif now > self._since and self._count and self._enough(now):
             seen = self._look(now)
             self._restart(now)
-            if self._trial_from:
-                seen = self._last = self._judge(now, seen)
-            self._consider(now, seen)
-            self._last = seen
+            self._last = self._decide(now, seen)
 
     def _restart(self, since: float) -> None:
         self._since = since
         self._count = self._answered = self._in_use = 0
-        self._sum_s = self._logs = 0.0
+        self._logs = 0.0
 
     def _enough(self, now: float) -> bool:
         enough = _ENOUGH + self.width
-        if self._count >= enough:
-            return True
-        # Even if the rest came at once, less than enough would have been answered.
-        return (
-            0 < self._trial_from > self.width
-            and (now - self._since) * _KEPT * self._before.rate_per_s > enough
-        )
+        trial = self._trial
+        if self._count >= enough or trial is None or trial.width < self.width:
+            return self._count >= enough
+        # So late that less is answered than before, even if all the rest came at once.
+        return (now - self._since) * trial.before.answered_per_s * _KEPT > enough
 
     def _look(self, now: float) -> _Seen:
-        count = self._count
-        return _Seen(
-            self._answered / (now - self._since),
-            math.exp(self._logs / count),
-            self._sum_s / count,
-            self._in_use / count,
-        )
+        count, took_s = self._count, now - self._since
+        typical_s = math.exp(self._logs / count)
+        return _Seen(self._answered / took_s, count / took_s, typical_s, self._in_use / count)
 
-    def _consider(self, now: float, seen: _Seen) -> None:
-        self._base_s = min(self._base_s, seen.typical_s)
-        if seen.in_use < _FULL * self.width or seen.typical_s < _CALM * self._base_s:
+    def _decide(self, now: float, seen: _Seen) -> _Seen:
+        """Do what follows from `seen`; what was seen at the width that is kept."""
+        trial, self._trial = self._trial, None
+        if trial is None:
+            self._unloaded_s = min(self._unloaded_s, seen.typical_s)
+            steady = self._last is not None and seen.like(self._last)
+        elif self._bought(now, trial, seen):
+            self._unloaded_s = min(self._unloaded_s, seen.typical_s)
+            steady = True
+        else:
+            self.width = trial.width
+            self._restart(now + seen.mean_s)
+            return trial.before
+        self._consider(now, seen, steady=steady)
+        return seen
+
+    def _consider(self, now: float, seen: _Seen, *, steady: bool) -> None:
+        if seen.in_use < _FULL * self.width or seen.typical_s < _CALM * self._unloaded_s:
             self.width = min(self._most, math.ceil(self.width * _WIDER))
-            return
-        servers_s = seen.typical_s - _LAGS * self._lag_s
-        again = now >= self._narrow_at or servers_s > _GROWN * self._failed_s
-        steady = (
-            1 / _STEADY < seen.typical_s / (self._last.typical_s + 1e-9) < _STEADY
-            and seen.mean_s < _TAIL * seen.typical_s
-        )
-        if servers_s > _GROWN * self._base_s and again and self.width > 1 and steady:
-            step = _GROWN * self._base_s / servers_s
-            step = min(_NARROW_STEP, max(_NARROWEST_STEP, step))
+        elif steady and self._may_narrow(now, seen):
+            step = _GROWN * self._unloaded_s / seen.typical_s
+            step = min(_NARROW, max(_NARROWEST, step))
             self._try(now, max(1, int(self.width * step)), seen)
         elif self.width < self._most and now >= self._widen_at:
             self._try(now, min(self._most, math.ceil(self.width * self._step)), seen)
 
+    def _may_narrow(self, now: float, seen: _Seen) -> bool:
+        servers_s = seen.typical_s - _LAGS * self._lag_s
+        return (
+            self.width > 1
+            and servers_s > _GROWN * self._unloaded_s
+            and (now >= self._narrow_at or servers_s > _GROWN * self._failed_s)
+            and seen.mean_s < _STUCK * seen.typical_s
+        )
+
     def _try(self, now: float, width: int, seen: _Seen) -> None:
-        self._trial_from, self._trial_since, self._before = self.width, now, seen
+        self._trial = _Trial(now, self.width, seen)
         self.width = width
-        self._restart(now + seen.mean_s)  # those under way were sent at the old width
+        self._restart(now + seen.mean_s)  # those under way belong to the old width
 
-    def _judge(self, now: float, seen: _Seen) -> _Seen:
-        """End the trial; what was seen at the width that is kept."""
-        before, was, self._trial_from = self._before, self._trial_from, 0
-        if self.width < was:
-            fell = (1 + self.width / was) / 2
-            gain = seen.rate_per_s / max(before.rate_per_s, 1e-9)
-            kept = gain > _WIDER or (gain > _KEPT and seen.typical_s < fell * before.typical_s)
-            self._after_narrowing(now, before, was, kept=kept)
-        else:
-            gain = (self.width / was - 1) / 2
-            kept = seen.rate_per_s >= (1 + gain) * before.rate_per_s
-            self._after_widening(now, kept=kept)
-        if kept:
-            return seen
-        self.width = was
-        self._restart(now + seen.mean_s)
-        return before
+    def _bought(self, now: float, trial: _Trial, seen: _Seen) -> bool:
+        """Whether the width that was tried is worth keeping."""
+        if self.width < trial.width:
+            return self._narrowing_bought(now, trial, seen)
+        return self._widening_bought(now, trial, seen)
 
-    def _after_narrowing(self, now: float, before: _Seen, was: int, *, kept: bool) -> None:
+    def _narrowing_bought(self, now: float, trial: _Trial, seen: _Seen) -> bool:
+        before, step = trial.before, self.width / trial.width
+        fell = seen.typical_s < before.typical_s * (1 + step) / 2
+        more = seen.answered_per_s > before.answered_per_s * _WIDER
         self._widen_at = now + self._pause_s
-        if not kept:
-            lost_s = (now - self._trial_since) * (1 - self.width / was)
-            self._narrow_at = now + lost_s / _COST
-            self._failed_s = before.typical_s
-            self._base_s = math.sqrt(self._base_s * before.typical_s)
+        if more or (fell and seen.answered_per_s > before.answered_per_s * _KEPT):
+            return True
+        self._narrow_at = now + (now - trial.since) * (1 - step) / _COST
+        self._failed_s = before.typical_s
+        self._unloaded_s = math.sqrt(self._unloaded_s * before.typical_s)
+        return False
 
-    def _after_widening(self, now: float, *, kept: bool) -> None:
-        if kept:
-            self._pause_s, self._step = _PAUSE_S, min(_WIDEST_STEP, self._step * _WIDER)
-            return
+    def _widening_bought(self, now: float, trial: _Trial, seen: _Seen) -> bool:
+        gain = (1 + self.width / trial.width) / 2
+        if seen.answered_per_s > trial.before.answered_per_s * gain:
+            self._pause_s, self._step = _PAUSE_S, min(_WIDEST, self._step * _WIDER)
+            return True
         self._pause_s, self._step = min(_LONGEST_PAUSE_S, self._pause_s * 2), _WIDER
         self._widen_at = now + self._pause_s
+        return False

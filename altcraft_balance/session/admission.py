@@ -27,6 +27,7 @@ __all__ = ["Admission", "Refusal"]
 Refusal: TypeAlias = Obstacle
 
 
+_RANKS: Final = tuple(Rank)
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait may be none on the loop's clock
 
 
@@ -58,7 +59,7 @@ class Admission:
     def __init__(self, traffic: Traffic, *, draw: Callable[[], float]) -> None:
         self._traffic, self._draw = traffic, draw
         # Ordered, not a deque: whoever gives up leaves from the middle.
-        self._queues: tuple[OrderedDict[_Waiter, None], ...] = tuple(OrderedDict() for _ in Rank)
+        self._queues: tuple[OrderedDict[_Waiter, None], ...] = tuple(OrderedDict() for _ in _RANKS)
         self._asleep: list[tuple[float, int, _Waiter]] = []
         self._naps = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -94,9 +95,10 @@ class Admission:
                 self._withdraw(waiter)
                 raise
             # One turn of the loop has passed, in which everybody may have been stopped.
-            # The probe goes all the same: it is what the others are stopped for.
-            stopped = self._traffic.is_stopped(self._loop.time())
-            if not isinstance(answer, Pass) or answer.probe or not stopped:
+            # The breaker lets its probe go all the same: it is what the others are stopped for.
+            if not isinstance(answer, Pass) or not self._traffic.is_stopped(
+                max(waiter.since, self._loop.time()), probe=answer.probe
+            ):
                 return answer
             self._give_back(answer)
             nap_s = 0.0
@@ -112,22 +114,27 @@ class Admission:
             self._naps += 1
             heapq.heappush(self._asleep, (now + nap_s, self._naps, waiter))
             self._wake_up_at(now + nap_s)
-        else:
-            self._line_up(waiter, now)
-            self.pump()
+            return
+        wait_s = self._line_up(waiter, now)
+        if not wait_s:
+            self._pump(now)
+        elif wait_s != math.inf:
+            self._wake_up_at(now + wait_s)
 
-    def _line_up(self, waiter: _Waiter, now: float) -> None:
-        """Join the queue, unless that is hopeless."""
+    def _line_up(self, waiter: _Waiter, now: float) -> float:
+        """Join the queue, unless that is hopeless; how many seconds it takes at least."""
         queue = self._queues[waiter.rank]
         obstacle = self._traffic.obstacle(waiter.rank, now, len(queue))
-        if obstacle is not None:
-            if self._is_hopeless(waiter, obstacle, now):
-                waiter.turn.set_result(obstacle)
-                return
-            waiter.reason = obstacle.reason
-        else:
-            waiter.reason = "slot"  # others are first
+        if obstacle is None:
+            waiter.reason = "slot"  # if it waits after all, others have taken them
+            queue[waiter] = None
+            return 0.0
+        if self._is_hopeless(waiter, obstacle, now):
+            waiter.turn.set_result(obstacle)
+            return math.inf
+        waiter.reason = obstacle.reason
         queue[waiter] = None
+        return obstacle.wait_s
 
     def _is_hopeless(self, waiter: _Waiter, obstacle: Obstacle, now: float) -> bool:
         if waiter.rank is Rank.CALL and obstacle.reason == "breaker":
@@ -139,40 +146,44 @@ class Admission:
         """Its caller waits no longer."""
         self._queues[waiter.rank].pop(waiter, None)
         turn = waiter.turn
-        if turn.done() and not turn.cancelled() and isinstance(answer := turn.result(), Pass):
+        if turn.cancelled():
+            self._count_wait(waiter, self._loop.time())
+        elif turn.done() and isinstance(answer := turn.result(), Pass):
             self._give_back(answer)
 
     def _give_back(self, passed: Pass) -> None:
         """A pass that was not used."""
-        self._traffic.silent(passed, self._loop.time())
+        self._traffic.unused(passed, self._loop.time())
         self.leave()
 
     # ── letting through ──────────────────────────────────────────────────────────────────────
 
     def pump(self) -> None:
         """Let through all whose turn it is, and set the timer for the next."""
-        now = self._loop.time()
         if self._queues[0] or self._queues[1] or self._queues[2] or self._asleep:
-            self._pump(now)
+            self._pump(self._loop.time())
 
     def _pump(self, now: float) -> None:
-        self._wake(now)
-        soonest = self._asleep[0][0] if self._asleep else math.inf
-        for rank in Rank:
-            soonest = min(soonest, now + self._admit_all(rank, now))
-        self._wake_up_at(max(soonest, now + _CLOCK_STEP_S))
+        soonest = self._wake(now) if self._asleep else math.inf
+        for rank in _RANKS:
+            if queue := self._queues[rank]:
+                wait_s = self._admit_all(rank, queue, now)
+                if wait_s < soonest - now:
+                    soonest = now + wait_s
+        if soonest < self._due:
+            self._wake_up_at(max(soonest, now + _CLOCK_STEP_S))
 
-    def _wake(self, now: float) -> None:
-        """Those who have slept enough join the queue."""
+    def _wake(self, now: float) -> float:
+        """Those who have slept enough join the queue; when the next one will have."""
         while self._asleep and self._asleep[0][0] <= now:
             waiter = heapq.heappop(self._asleep)[2]
             if not waiter.turn.done():
                 self._count_wait(waiter, now)
                 self._line_up(waiter, now)
+        return self._asleep[0][0] if self._asleep else math.inf
 
-    def _admit_all(self, rank: Rank, now: float) -> float:
+    def _admit_all(self, rank: Rank, queue: OrderedDict[_Waiter, None], now: float) -> float:
         """Let through those of one rank; how many seconds the next one waits at least."""
-        queue = self._queues[rank]
         while queue:
             obstacle = self._traffic.obstacle(rank, now)
             if obstacle is not None:
@@ -200,6 +211,7 @@ class Admission:
             for waiter in list(queue):
                 if not waiter.turn.done() and self._is_hopeless(waiter, obstacle, now):
                     del queue[waiter]
+                    self._count_wait(waiter, now)
                     waiter.turn.set_result(obstacle)
 
     # ── the timer ────────────────────────────────────────────────────────────────────────────

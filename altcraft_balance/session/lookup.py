@@ -254,6 +254,9 @@ class Lookup:
 
     async def _within(self, phase: str, wait: Callable[[], Awaitable[_T]]) -> _T:
         """What `wait()` gives, unless the brake or the deadline ends it before."""
+        if self._deadline is None:
+            with self._brake.waiting():
+                return await wait()
         try:
             with self._brake.waiting(), self._session.limits.until(self._deadline):
                 return await wait()

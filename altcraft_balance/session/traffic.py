@@ -75,6 +75,7 @@ class Pass:
 
 _CALL: Final = Pass(call=True)
 _ITEM: Final = Pass(call=False)
+_CLOSED: Final = BreakerState.CLOSED
 _NO_SLOT: Final = Obstacle("slot", math.inf)
 
 
@@ -99,13 +100,13 @@ class Traffic:
 
     def obstacle(self, rank: Rank, now: float, ahead: int = 0) -> Obstacle | None:
         """What keeps the next of this rank from being sent now; None when nothing does."""
-        shut = self.shut(now)
-        if shut is not None:
+        calm = self.breaker.state is _CLOSED
+        if (not calm or now < self.gate.busy_until) and (shut := self.shut(now)) is not None:
             return shut
         if not self.slots.has_room(now, for_call=rank is Rank.CALL):
             return _NO_SLOT
-        due = self.breaker.state is not BreakerState.CLOSED  # the probe is free
-        if rank is Rank.RETRY and not due and (wait_s := self.budget.wait_s(now)):
+        # A probe of the breaker is sent unpaid.
+        if rank is Rank.RETRY and calm and (wait_s := self.budget.wait_s(now)):
             return Obstacle("budget", wait_s)
         if self.pace is not None and (wait_s := self.pace.wait_s(now, ahead)):
             return Obstacle("rate", wait_s)
@@ -121,9 +122,9 @@ class Traffic:
             return Obstacle("gate", wait_s)
         return None
 
-    def is_stopped(self, now: float) -> bool:
-        """Whether the breaker or the gate stops everybody, those let through a moment ago too."""
-        return self.breaker.wait_s(now) > 0 or self.gate.closed_s(now) > 0
+    def is_stopped(self, now: float, *, probe: bool = False) -> bool:
+        """Whether gate or breaker stop those let through a moment ago; the breaker, not its probe."""
+        return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
 
     def _batch_wait_s(self, now: float) -> float:
         limit = self.rate.limit(now)
@@ -142,9 +143,10 @@ class Traffic:
             waiting: how many stand behind.
         """
         call = rank is Rank.CALL
-        probe = self.breaker.sent(now, draw)
+        probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw)
         paid = self.budget.spend(now, draw) if rank is Rank.RETRY and not probe else 0
-        self.gate.passed(now, waiting)
+        if now < self.gate.busy_until:
+            self.gate.passed(now, waiting)
         self.slots.take(now, for_call=call)
         self.spend(now)
         if probe or paid:
@@ -157,7 +159,8 @@ class Traffic:
         if self.pace is not None:
             self.pace.spend(now)
         self.rate.sent(now)
-        self._batch_pace.spend(now)
+        if self._batch_pace.rate_per_s != math.inf:
+            self._batch_pace.spend(now)
 
     # ── after an attempt ─────────────────────────────────────────────────────────────────────
 
@@ -203,6 +206,11 @@ class Traffic:
         """The attempt says nothing about the server."""
         if passed.probe:
             self.breaker.lost(now)
+
+    def unused(self, passed: Pass, now: float) -> None:
+        """With this pass nothing was sent."""
+        self.budget.give_back(passed.paid)
+        self.silent(passed, now)
 
     def _recovered(self, now: float) -> None:
         self.budget.refill()
