@@ -42,8 +42,6 @@ class Memory:
 class Bare:
     """The plain semaphore, in the place of `session.admission.Admission`."""
 
-    waited_s = {}
-
     def open(self, loop):
         self._slots = asyncio.BoundedSemaphore(64)
 
