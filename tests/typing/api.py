@@ -28,6 +28,7 @@ from altcraft_balance import (
     RetryPolicy,
     Sandbox,
     Secret,
+    SharedRate,
     Timeouts,
 )
 
@@ -49,7 +50,7 @@ def clients() -> list[BalanceClient]:
             auth="both",
             retry=RetryPolicy(max_attempts=9),
             timeouts=Timeouts(deadline_s=None),
-            limits=Limits(concurrency=8),
+            limits=Limits(concurrency=8, rate_per_s=SharedRate.split(200, workers=4)),
             not_a_member={440},
             headers={"X-Team": "loyalty"},
             on_event=lambda event: None,
