@@ -76,7 +76,7 @@ class OutcomeStream:
         self._source = Source(items)
         self._most_workers = _WORKERS_PER_SLOT * session.settings.limits.concurrency
         self._window = Window(_ROOM_PER_WORKER * self._most_workers, ordered=options.ordered)
-        self._workers: set[asyncio.Task[None]] = set()
+        self._workers: dict[asyncio.Task[None], None] = {}  # a set's order would differ
         self._idle = 0
         self._unsent: dict[int, BalanceQuery] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -155,12 +155,12 @@ class OutcomeStream:
 
     def _start_worker(self) -> None:
         worker = asyncio.create_task(self._work(), name="altcraft_balance worker")
-        self._workers.add(worker)
+        self._workers[worker] = None
         self._idle += 1
         worker.add_done_callback(self._worker_ended)
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
+        self._workers.pop(worker, None)
         if worker.cancelled():
             self._brake.pull(asyncio.CancelledError("a worker of the batch was cancelled"))
         elif (bug := worker.exception()) is not None:

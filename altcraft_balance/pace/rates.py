@@ -2,9 +2,9 @@
 
 A permit is used some milliseconds after it was granted, now more, now fewer, so a bucket that
 grants the whole rate within a second of its own makes a fuller second at the moment of sending.
-Hence a second of 1,020 ms: 2 % less than agreed, and no second with more than agreed by the
-server's clock. A take brings a portion of 1 or 2 % of a second: few enough that one late take
-cannot fill a second beyond 102 %, many enough that the round trips leave time to send.
+Hence a second that is 2 or 3 % longer: by the server's clock no second has more than agreed, and
+what is sent late stays within 102 %. A take brings a portion of 1 or 2 % of a second: few enough
+that one late take does little harm, many enough that the round trips leave time to send.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pyrate_limiter import Rate
 
 __all__ = ["gcra_rate", "window_rates"]
 
-_SECOND_MS: Final = 1020
+_GCRA_SECOND_MS: Final = 1020
+_LOG_SECOND_MS: Final = 1030  # a take of PostgreSQL is some milliseconds of work, often late
 #: A slower rate cannot be told from none, and overflows the server's integers.
 _SLOWEST_PER_S: Final = 1e-6
 _MOST_AT_ONCE: Final = 1000  # a bucket's column for it is a `smallint`
@@ -28,7 +29,7 @@ def gcra_rate(per_s: float, burst: float | None) -> tuple[Rate, int]:
     """The rate of a GCRA bucket, and how many permits one take may ask for."""
     at_once = _default_burst(per_s) if burst is None else max(1, math.floor(burst))
     limit = max(1, round(per_s))
-    rate = Rate(limit, _interval_ms(limit, per_s), burst=at_once)
+    rate = Rate(limit, _interval_ms(limit, per_s, _GCRA_SECOND_MS), burst=at_once)
     # Half of it: while one waits for its portion, the other half keeps what comes in meanwhile.
     return rate, max(1, min(at_once // 2, _portion(per_s)))
 
@@ -42,7 +43,7 @@ def window_rates(per_s: float, burst: float | None) -> tuple[list[Rate], int]:
     at_once = _default_log_burst(per_s) if burst is None else max(1, math.floor(burst))
     limit = max(1, round(per_s)) if per_s >= _PAIRS_FROM_PER_S else 1
     limit = max(limit, at_once)
-    rates = [Rate(limit, _interval_ms(limit, per_s))]
+    rates = [Rate(limit, _interval_ms(limit, per_s, _LOG_SECOND_MS))]
     short_ms = math.floor(800 * at_once / per_s)
     if at_once < limit and short_ms >= 1:
         rates.insert(0, Rate(at_once, short_ms))
@@ -61,5 +62,5 @@ def _portion(per_s: float) -> int:
     return min(math.floor(per_s / 50), _MOST_AT_ONCE)
 
 
-def _interval_ms(limit: int, per_s: float) -> int:
-    return math.ceil(limit * _SECOND_MS / max(per_s, _SLOWEST_PER_S))
+def _interval_ms(limit: int, per_s: float, second_ms: int) -> int:
+    return math.ceil(limit * second_ms / max(per_s, _SLOWEST_PER_S))

@@ -1,8 +1,10 @@
 """The circuit breaker: a server that answers nothing is asked now and then, by one probe.
 
-It counts attempts that failed in a row: twenty are no accident. A server that fails half of its
-requests at random does so once in a million attempts, and one that is down needs no more. A
-throttled attempt is an answer, and a lookup whose time ran out in the queue is no attempt.
+It counts attempts that failed in a row. Twenty are no accident: a server that fails half of its
+requests at random does so once in a million attempts. Where few are under way, five without any
+reply are enough, if they are half a second apart, so that the last items of a batch do not use up
+their attempts on a server that is down. A throttled attempt is an answer, and a lookup whose time
+ran out in the queue is no attempt.
 
 The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, from 1 s after the
 trip to 30 s between probes; in ``PROBING`` one attempt is under way, and everybody else waits for
@@ -16,10 +18,13 @@ from enum import Enum
 from typing import Final
 
 from altcraft_balance.policy.backoff import probe_after_s
+from altcraft_balance.policy.retry import MAX_PAUSE_S
 
 __all__ = ["FAILURES_TO_OPEN", "Breaker", "BreakerState"]
 
 FAILURES_TO_OPEN: Final = 20
+_SILENT_TO_OPEN: Final = 5
+_SILENT_FOR_S: Final = 0.5
 
 
 class BreakerState(Enum):
@@ -59,7 +64,9 @@ class Breaker:
     def __init__(self) -> None:
         self.state = BreakerState.CLOSED
         self.failures = self.probes = 0
-        self._probe_at = math.inf
+        self._silent, self._silent_since = 0, math.inf
+        self._probe_at = self._opened_at = math.inf
+        self._was_answered = False
 
     def wait_s(self, now: float) -> float:
         """Seconds until something may be sent: 0.0 is now, `math.inf` is "a probe decides"."""
@@ -82,24 +89,45 @@ class Breaker:
         """An attempt was answered; whether that has closed the breaker."""
         if probe:
             self._move(_Event.ANSWERED)
-            self.failures = self.probes = 0
+            self.failures = self._silent = self.probes = 0
         elif self.state is BreakerState.CLOSED:
-            self.failures = 0
+            self.failures = self._silent = 0
+        self._was_answered = True
         return probe
 
-    def failed(self, now: float, *, probe: bool, draw: float) -> bool:
-        """An attempt failed; whether that has opened the breaker."""
+    def failed(self, now: float, *, probe: bool, draw: float, replied: bool = False) -> bool:
+        """An attempt failed, with some reply or none; whether that has opened the breaker."""
         if probe:
             self._move(_Event.FAILED)
-        elif self.state is BreakerState.CLOSED:
-            self.failures += 1
-            if self.failures < FAILURES_TO_OPEN:
-                return False
-            self._move(_Event.TRIPPED)
-            self._probe_at = now + probe_after_s(0, draw)
-        else:
+            return True
+        if self.state is not BreakerState.CLOSED:
             return False
+        self._count(now, replied)
+        silent = self._silent >= _SILENT_TO_OPEN and now - self._silent_since >= _SILENT_FOR_S
+        if self.failures < FAILURES_TO_OPEN and not silent:
+            return False
+        self._move(_Event.TRIPPED)
+        self._opened_at, self._probe_at = now, now + probe_after_s(0, draw)
         return True
+
+    def is_outage(self, now: float) -> bool:
+        """Whether a server that used to answer has been down, for no more than 15 minutes.
+
+        A batch's items wait that out: their probes, which are sent for everybody's sake, cost
+        them no attempt. One that never answered may be the wrong address, and one that stays
+        away for longer may be gone.
+        """
+        down = self.state is not BreakerState.CLOSED
+        return down and self._was_answered and now - self._opened_at < MAX_PAUSE_S
+
+    def _count(self, now: float, replied: bool) -> None:
+        self.failures += 1
+        if replied:
+            self._silent = 0
+            return
+        if not self._silent:
+            self._silent_since = now
+        self._silent += 1
 
     def lost(self, now: float) -> None:
         """The probe has no end that says anything: the next one may go at once."""

@@ -25,6 +25,7 @@ __all__ = ["Gate"]
 _UNSAID_S: Final = 1.0
 _LONGEST_SPREAD_S: Final = 1.0
 _JITTER: Final = RetryPolicy()
+_CLOCK_STEP_S: Final = 1e-6  # a shorter wait is none: loops fire early, by up to a clock's step
 
 
 class Gate:
@@ -66,20 +67,24 @@ class Gate:
         """Seconds until one more may pass; 0.0 is now."""
         if now >= self.busy_until:
             return 0.0
-        return max(0.0, min(max(self._until, self._next_at), self.busy_until) - now)
+        return _shown(min(max(self._until, self._next_at), self.busy_until) - now)
 
     def closed_s(self, now: float) -> float:
         """Seconds until it opens; 0.0 when it is open."""
-        return max(0.0, self._until - now)
+        return _shown(self._until - now)
 
     def passed(self, now: float, waiting: int) -> None:
         """One has passed, and `waiting` others stood behind it."""
         if now >= self.busy_until:
             return
         if self._gap_s == math.inf:  # the first one since it has opened
-            self._gap_s = self._spread_s / (waiting + 1)
+            self._gap_s = self._spread_s / (waiting + 1) if waiting else 0.0
         self._next_at = now + self._gap_s
 
     def answered(self) -> None:
         """The server answered a request in earnest: the next throttling is a new trouble."""
         self._streak = 0
+
+
+def _shown(wait_s: float) -> float:
+    return wait_s if wait_s > _CLOCK_STEP_S else 0.0

@@ -1,6 +1,19 @@
 """Finds the rate that a server allows, when nobody has said it.
 
-(draft; theory to come)
+A quota is taken for a bucket: it holds `stored` tokens, gains `rate` a second, and refuses when
+empty. From one refusal to the next it goes from empty to empty, the pause in between included:
+
+- all that it gained was taken or spilled, so the mean, `accepted / time`, is never above `rate`;
+- it had at most `stored` at any moment since, so neither is `(accepted - stored) / time` over any
+  stretch that ends with the refusal; over the stretch since it was last full, that is the rate.
+
+The larger of the two is what was found. `stored` is what passed at once before the first refusal.
+A refusal costs a pause, so a rate is looked for rarely: climb fast to the second refusal, keep
+what was found, soon probe above it, and once two probes agree, only each minute. Probes grow by a
+cube of time, not in proportion, and a rate that is refused while it is kept falls in proportion:
+that makes clients that share a quota equal (Chiu and Jain, 1989; the cube is CUBIC's, RFC 9438).
+
+How it compares with CUBIC and AIMD: `python benchmarks/rates.py`.
 """
 
 from __future__ import annotations
@@ -8,165 +21,209 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["AdaptiveRate"]
 
 _SLOWEST: Final = 0.5
-_START: Final = 10.0
-_SEEK: Final = 4.0  # a second
-_RECOVER: Final = 2.0
-_MARGIN: Final = 0.99
-_PROBE: Final = 0.01
-_DOUBT_S: Final = 3.0
-_TRUST_S: Final = 60.0
-_AGREE: Final = 0.05
-_LOOK_S: Final = 0.1
-_LOOK_SENT: Final = 4
-_FEW: Final = 8
+_START: Final = 10.0  # a climb begins here, or at what was answered before it
+_CLIMB: Final = 4.0  # times faster each second: what the bucket gained in the pause may be used
+_RECOVER: Final = 2.0  # likewise after an outage
+_KEPT: Final = 0.995  # of what was found
+_CUBE: Final = 0.4  # requests a second, over a second cubed (CUBIC's constant)
+_LESS: Final = 0.7  # of the rate, at most, is lost to one refusal (CUBIC's beta)
+_DOUBTED_S: Final = 1.5  # kept so long before it is probed
+_TRUSTED_S: Final = 60.0
+_NEAR: Final = 0.05
+_FEW: Final = 4  # accepted requests are no stretch
+_LONGEST_CLIMB_S: Final = 30.0  # no float overflows
+_LOOK_S: Final = 0.05
+_FREE_LOOK_S: Final = 1.0
+_LONGEST_STEP_S: Final = 0.5  # that one look ages a rate; slow rates have rare looks
+_IN_USE: Final = 0.7  # of what was allowed: less, and it is not the rate that limits
+_UNUSED: Final = 0.5
+_UNUSED_S: Final = 2.0
 
 
 class _State(Enum):
-    FREE = "free"
-    CLIMB = "climb"
-    KEEP = "keep"
+    FREE = "nothing speaks for a limit"
+    CLIMB = "faster each second, until it is refused or no longer limits"
+    KEEP = "what was found, and after a while more and more above it"
+
+
+class _Seen(NamedTuple):
+    """Counts since sending was last resumed, as they stood at one moment."""
+
+    at: float
+    sent: float
+    answered: int
+    allowed: float
 
 
 class AdaptiveRate:
-    """Finds an unknown rate."""
+    """The rate to send at so that a server with an unknown quota seldom refuses.
+
+    All times are seconds of one monotonic clock. Never below 0.5 requests a second.
+    """
+
+    __slots__ = (
+        "_age_s", "_answered", "_closed", "_event_at", "_factor", "_found", "_look_at", "_open_at",
+        "_passed", "_pause_s", "_rate", "_seen", "_sent", "_start", "_state", "_stored",
+        "_trusted",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = _State.FREE
-        self._rate = math.inf
-        self._look_at = math.inf
-        self._answered = self._sent = 0
-        self._first_at = math.inf
-        self._event_at = self._open_at = -math.inf
-        self._reopened = True
-        self._found = math.inf
-        self._hold_s = _DOUBT_S
-        self._age_s = self._base = 0.0
-        self._factor = _SEEK
-        self._stored = 0.0
-        self._allowed = 0.0
-        self._marks: deque[tuple[float, int, int, float]] = deque(maxlen=256)
+        self._rate = self._passed = math.inf  # what is allowed now, and what surely passed
+        self._look_at = self._event_at = self._open_at = -math.inf
+        self._closed = self._trusted = False
+        self._sent = self._answered = 0
+        self._found = self._stored = self._age_s = 0.0
+        self._pause_s = 1.0
+        self._start, self._factor = _START, _CLIMB
+        self._seen: deque[_Seen] = deque(maxlen=256)
 
     def limit(self, now: float) -> float:
+        """Requests a second that batch items may be sent at now; `math.inf` for no limit."""
         if now >= self._look_at:
             self._look(now)
         return self._rate
 
     def sent(self, now: float) -> None:
+        """Count one request that is sent."""
         self._sent += 1
-        if now < self._first_at:
-            self._first_at = now
 
     def answered(self, now: float) -> None:
+        """Count one answer that does not ask for a pause."""
         self._answered += 1
 
     def throttled(self, now: float, sent_at: float, pause_s: float) -> None:
-        again = sent_at > self._event_at and (self._state is _State.FREE or self._answered > 0)
-        if again:
-            if self._state is not _State.FREE:
+        """Learn from a refusal; those of requests that were under way together are one.
+
+        Args:
+            now: when it arrived.
+            sent_at: when its request was sent.
+            pause_s: seconds from now in which nothing is sent.
+        """
+        if sent_at > self._event_at:
+            if not self._closed and self._state is not _State.FREE:
                 self._learn(now, sent_at)
-            self._event_at = now
-            self._reopened = False
-            self._open_at = now
-            if self._state is not _State.FREE:
-                self._answered = 0
-        self._open_at = max(self._open_at, now + pause_s)
-        self._look_at = self._open_at
+            elif not self._seen:
+                self._seen.append(_Seen(sent_at, 0, 0, 0.0))
+            self._event_at, self._pause_s, self._closed = now, pause_s, True
+        self._look_at = self._open_at = max(self._open_at, now + pause_s)
 
     def recovered(self, now: float) -> None:
-        self._state, self._factor, self._base = _State.CLIMB, _RECOVER, _START
-        self._restart(now)
+        """Start slowly: this is the first answer after an outage."""
+        self._state, self._start, self._factor = _State.CLIMB, _START, _RECOVER
         self._event_at = now
+        self._resume(now)
         self._look(now)
 
-    def _restart(self, now: float) -> None:
-        self._reopened = True
-        self._age_s = self._allowed = 0.0
-        self._sent = 0
-        self._marks.clear()
-        self._marks.append((now, 0, self._answered, 0.0))
-
     def _look(self, now: float) -> None:
-        if not self._reopened:
-            if self._state is _State.FREE:
-                self._stored = self._answered
-                self._state, self._factor = _State.CLIMB, _SEEK
-                self._base = max(_START, self._answered / (now - self._first_at))
-                self._answered = 0
-            self._restart(now)
-        self._count(now)
-        self._rate = max(_SLOWEST, self._law(now))
-        self._look_at = now + max(_LOOK_S, _LOOK_SENT / self._rate)
+        """Take stock, and set the rate until the next look."""
+        if self._closed and self._state is _State.FREE:
+            self._begin(now)
+        if self._closed or not self._seen:
+            self._resume(now)
+        elif now > self._seen[-1].at:
+            self._note(now)
+        before = self._rate
+        self._rate = self._now_allowed(now)
+        self._passed = min(before, self._rate)
+        free = self._state is _State.FREE
+        self._look_at = now + (_FREE_LOOK_S if free else max(_LOOK_S, 2.0 / self._rate))
 
-    def _count(self, now: float) -> None:
-        then, sent, _, allowed = self._marks[-1]
-        if now <= then:
-            return
-        due = self._rate * (now - then)
-        self._marks.append((now, self._sent, self._answered, allowed + due))
-        if self._sent - sent >= 0.7 * due:
-            self._age_s += now - then
-        if self._state is _State.CLIMB and now - self._marks[0][0] >= 1:
-            t, s, _, a = self._ago(now, 1.0)
-            if self._sent - s < 0.5 * (allowed + due - a):
-                self._end_climb()
+    def _resume(self, now: float) -> None:
+        self._closed = False
+        self._sent = self._answered = 0
+        self._age_s = 0.0
+        self._seen.clear()
+        self._seen.append(_Seen(now, 0, 0, 0.0))
 
-    def _ago(self, now: float, s: float) -> tuple[float, int, int, float]:
-        for m in reversed(self._marks):
-            if m[0] <= now - s:
-                return m
-        return self._marks[0]
+    def _note(self, now: float) -> None:
+        last = self._seen[-1]
+        allowed = 0.0 if self._state is _State.FREE else self._rate * (now - last.at)
+        if self._sent - last.sent >= _IN_USE * allowed:  # else the rate is not what limits
+            self._age_s += min(now - last.at, _LONGEST_STEP_S)
+        self._seen.append(_Seen(now, self._sent, self._answered, last.allowed + allowed))
 
-    def _end_climb(self) -> None:
-        if self._found < math.inf:
-            self._state = _State.KEEP
-            self._age_s = 0.0
-        else:
-            self._state = _State.FREE
+    def _ago(self, then: float) -> _Seen | None:
+        return next((seen for seen in reversed(self._seen) if seen.at <= then), None)
 
-    def _law(self, now: float) -> float:
-        if self._state is _State.FREE:
-            self._look_at = math.inf
-            return math.inf
+    def _now_allowed(self, now: float) -> float:
         if self._state is _State.CLIMB:
-            rate = self._base * self._factor**self._age_s
-            if self._factor == _RECOVER and now - self._marks[0][0] >= 1:
-                t, _, n, _ = self._ago(now, 1.0)
-                rate = min(rate, max(_START, 2 * (self._answered - n) / (now - t)))
-            if rate >= self._found:
-                self._end_climb()
-            return min(rate, self._found)
-        over = self._age_s - self._hold_s
-        if over <= 0:
-            return self._found * _MARGIN
-        return self._found * _MARGIN * (1 + _PROBE * 2 ** min(over, 20.0))
+            rate = self._climbed(now)
+            if self._unused(now) or 0.0 < self._found <= rate:
+                self._state, self._age_s = (_State.KEEP if self._found else _State.FREE), 0.0
+            else:
+                return rate
+        if self._state is _State.FREE:
+            return math.inf
+        over_s = max(0.0, self._age_s - self._hold_s())
+        return max(_SLOWEST, _KEPT * self._found + _CUBE * math.pow(over_s, 3.0))
+
+    def _climbed(self, now: float) -> float:
+        rate = self._start * math.pow(self._factor, min(self._age_s, _LONGEST_CLIMB_S))
+        ago = self._ago(now - 1.0) if self._factor == _RECOVER else None
+        if ago is None:
+            return rate
+        goodput = (self._answered - ago.answered) / (now - ago.at)
+        return min(rate, max(_START, 2.0 * goodput))
+
+    def _unused(self, now: float) -> bool:
+        ago, last = self._ago(now - _UNUSED_S), self._seen[-1]
+        return ago is not None and last.sent - ago.sent < _UNUSED * (last.allowed - ago.allowed)
+
+    def _hold_s(self) -> float:
+        # In proportion to what a refusal costs.
+        return (_TRUSTED_S if self._trusted else _DOUBTED_S) * max(1.0, self._pause_s)
+
+    def _begin(self, now: float) -> None:
+        """The first climb, after the first refusal."""
+        before = self._ago(self._event_at - _FREE_LOOK_S) or self._seen[0]
+        self._stored = self._answered - before.answered
+        self._state, self._factor = _State.CLIMB, _CLIMB
+        self._start = max(_START, self._stored / (now - before.at))
 
     def _learn(self, now: float, sent_at: float) -> None:
-        total = self._sent - self._rate * (now - sent_at)
-        mean = total / (sent_at - self._event_at)
-        peak = 0.0
-        for t, s, _, _ in self._marks:
-            n = total - s
-            if n >= _FEW and sent_at > t:
-                peak = max(peak, (n - self._stored + 0.5) / (sent_at - t))
-        found = min(max(mean, peak), self._rate)
-        if total < _FEW and self._state is _State.KEEP:
-            found = max(found, 0.8 * self._found)
-        agreed = abs(found - self._found) <= _AGREE * self._found
-        self.log = (
-            now,
-            self._state.value,
-            mean,
-            peak,
-            self._rate,
-            found,
-            self._hold_s,
-            self._age_s,
-        )
-        self._hold_s = _TRUST_S if agreed else _DOUBT_S
-        self._found = max(found, _SLOWEST)
+        if not self._answered:  # closed for longer than the pause said; nothing about the rate
+            self._state, self._factor = _State.CLIMB, _CLIMB
+            self._start = max(_SLOWEST, self._rate / 2.0)
+            return
+        accepted, was = self._sent_until(now, sent_at), self._found
+        mean = accepted / (sent_at - self._event_at)
+        early = self._state is _State.KEEP and self._age_s <= self._hold_s()
+        if early:
+            self._found = _LESS * was
+            if not self._trusted:  # it was the finding that was wrong, not the quota that changed
+                resumed_s = sent_at - self._seen[0].at
+                self._stored = max(self._stored, accepted - mean * resumed_s)
+        else:
+            found = min(max(mean, self._drained(accepted, sent_at)), self._passed)
+            self._found = max(found, _LESS * was)
+        self._found = max(_SLOWEST, self._found)
+        near = abs(self._found - was) <= _NEAR * was or self._found >= (1 - _NEAR) * self._rate
+        self._trusted = near and not early
         self._state = _State.KEEP
+
+    def _drained(self, accepted: float, until: float) -> float:
+        """The rate if it held `stored` tokens when it was last full."""
+        return max(
+            (
+                (accepted - seen.sent - self._stored + 1) / (until - seen.at)
+                for seen in self._seen
+                if accepted - seen.sent >= _FEW and until > seen.at
+            ),
+            default=0.0,
+        )
+
+    def _sent_until(self, now: float, sent_at: float) -> float:
+        """How many were sent from the resumption to `sent_at`: all of them were accepted."""
+        after = _Seen(now, self._sent, self._answered, 0.0)
+        for seen in reversed(self._seen):
+            if seen.at <= sent_at:
+                share = (sent_at - seen.at) / (after.at - seen.at) if after.at > seen.at else 0.0
+                return seen.sent + share * (after.sent - seen.sent)
+            after = seen
+        return after.sent

@@ -1,7 +1,7 @@
 """Whether a lookup asks again, and when: one decision, made from values.
 
 - ``FINAL`` stops.
-- Attempts that failed count against `max_attempts`. Throttled ones cost time only, and how much
+- Attempts that failed count against `max_attempts`, unless they were an outage's probe. Throttled ones cost time only, and how much
   is the gate's to say, for everybody: the lookup itself does not sleep.
 - A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
 - A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
@@ -29,25 +29,25 @@ class Progress:
 
     Attributes:
         attempts: attempts that count against ``max_attempts``.
-        throttled: answers that asked for a pause.
-        requests: all that was sent, throttled answers and free repeats included.
+        put_off: requests that cost no attempt: throttled ones, and probes of an outage.
+        requests: all that was sent, those and free repeats included.
     """
 
     attempts: int = 0
-    throttled: int = 0
+    put_off: int = 0
     requests: int = 0
 
     def attempted(self) -> Progress:
         """With one attempt more."""
-        return Progress(self.attempts + 1, self.throttled, self.requests)
+        return Progress(self.attempts + 1, self.put_off, self.requests)
 
-    def put_off(self) -> Progress:
-        """With one throttled answer more."""
-        return Progress(self.attempts, self.throttled + 1, self.requests)
+    def spared(self) -> Progress:
+        """With one request more that costs no attempt."""
+        return Progress(self.attempts, self.put_off + 1, self.requests)
 
     def sent(self) -> Progress:
         """With one request more."""
-        return Progress(self.attempts, self.throttled, self.requests + 1)
+        return Progress(self.attempts, self.put_off, self.requests + 1)
 
 
 @frozen
@@ -76,6 +76,7 @@ def after_failure(
     *,
     left_s: float | None,
     draw: float,
+    spare: bool = False,
 ) -> Decision:
     """What follows the failure of an attempt.
 
@@ -85,9 +86,11 @@ def after_failure(
         error: how the attempt ended.
         left_s: seconds until the lookup's deadline; None without one.
         draw: a number from 0 up to 1, drawn by the caller.
+        spare: the attempt was sent for everybody's sake and does not count.
     """
     what = classify(error)
-    progress = progress.put_off() if what is What.THROTTLED else progress.attempted()
+    spare = spare or what is What.THROTTLED
+    progress = progress.spared() if spare else progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)
     if left_s is not None and left_s <= 0:

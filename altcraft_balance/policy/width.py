@@ -11,8 +11,8 @@ merely became slower, so it only raises the question, and a trial answers it:
 - Narrowed, and latency between the two: widen for a moment. Kept if more is answered; else undone.
 - Trials that fail are spaced: all together they cost about 1 % of the rate.
 
-`benchmarks/widths.py` compares this with AIMD, Gradient2's and Vegas's ideas, which narrow for good
-when a healthy server becomes slower.
+`benchmarks/widths.py` compares this with AIMD and with the ideas of Gradient2 and Vegas, which all
+narrow on a healthy server that merely becomes slower, or whose attempts time out now and then.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ class AdaptiveWidth:
         self._last: _Seen | None = None
         self._narrow_at = self._widen_at = self._due_at = -math.inf
         self._pause_s, self._step = _PAUSE_S, _WIDER
-        self._lag_s = 0.0
-        self._restart(-math.inf)
+        self._since = -math.inf  # the window's start; attempts that end before it don't count
+        self._count = self._answered = self._in_use = 0
+        self._logs = self._lag_s = 0.0
 
     def note(self, now: float, latency_s: float, in_use: int, answered: bool = True) -> None:
         """Count one attempt that was answered or timed out.

@@ -191,7 +191,8 @@ class Admission:
             waiter, _ = queue.popitem(last=False)
             if waiter.turn.done():  # cancelled, and about to withdraw
                 continue
-            passed = self._traffic.admit(rank, now, self._draw(), len(queue))
+            behind = sum(map(len, self._queues))
+            passed = self._traffic.admit(rank, now, self._draw(), behind)
             self._count_wait(waiter, now)
             waiter.turn.set_result(passed)
         return math.inf

@@ -25,11 +25,12 @@ class Brake:
 
     def __init__(self, above: Brake | None = None) -> None:
         self.reason: BaseException | None = None
-        self._waiting: set[Scope] = set()
-        self._below: set[Brake] = set()
+        # Not sets, whose order differs from run to run.
+        self._waiting: dict[Scope, None] = {}
+        self._below: dict[Brake, None] = {}
         self._above = above
         if above is not None:
-            above._below.add(self)
+            above._below[self] = None
 
     def pull(self, reason: BaseException) -> None:
         """End all that waits; a second reason changes nothing."""
@@ -53,13 +54,13 @@ class Brake:
         """Something waits in `scope`; `Halted` when the brake is pulled already."""
         if self.reason is not None:
             raise Halted
-        self._waiting.add(scope)
+        self._waiting[scope] = None
 
     def discard(self, scope: Scope) -> None:
         """Nothing waits there any more."""
-        self._waiting.discard(scope)
+        self._waiting.pop(scope, None)
 
     def detach(self) -> None:
         """Leave the brake above: the batch is over."""
         if self._above is not None:
-            self._above._below.discard(self)
+            self._above._below.pop(self, None)

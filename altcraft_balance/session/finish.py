@@ -69,7 +69,8 @@ def _ended_with(
             passed, now, sent_at=sent_at, asked_s=error.retry_after_s, draw=draw
         )
     else:
-        stopped = session.traffic.failed(passed, now, draw)
+        replied = what is What.SERVER_TROUBLE
+        stopped = session.traffic.failed(passed, now, replied=replied, draw=draw)
         if isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)
     if stopped:

@@ -89,6 +89,7 @@ class Lookup:
         "_renewed",
         "_repeated",
         "_session",
+        "_spare",
         "_started",
         "_taken",
         "_watch",
@@ -110,7 +111,7 @@ class Lookup:
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
-        self._renewed = self._repeated = False
+        self._renewed = self._repeated = self._spare = False
         self._taken = 0
 
     async def run(self) -> Ended:
@@ -156,12 +157,15 @@ class Lookup:
             error,
             left_s=self._left_s(),
             draw=session.rng.random(),
+            spare=self._spare,
         )
         self._progress, self._last_error = decision.progress, error
         if isinstance(self._brake.reason, ClientClosed) and error.transient:
             raise Halted  # it was most likely cut off
         if isinstance(decision, Stop):
             raise _Over(decision.error)
+        if self._brake.reason is not None:
+            raise Halted  # no repeat will come
         if self._call and classify(error) is not What.THROTTLED:
             taken = session.traffic.budget.take()
             if not taken:
@@ -189,6 +193,9 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         self._taken += passed.paid
+        # A batch's probe of an outage is sent for everybody's sake.
+        breaker = session.traffic.breaker
+        self._spare = passed.probe and not self._call and breaker.is_outage(session.clock())
         if self._watch is not None:
             self._watch.sent()
         sent_at = session.clock()
@@ -208,8 +215,7 @@ class Lookup:
         """Whether the free repeat is not used up, and nothing forbids it."""
         now = self._session.clock()
         in_time = self._deadline is None or now < self._deadline
-        # The probe is not stopped by the breaker, whose probe it is.
-        stopped = not passed.probe and self._session.traffic.is_stopped(now)
+        stopped = self._session.traffic.is_stopped(now, probe=passed.probe)
         return not (self._repeated or stopped or self._brake.reason is not None) and in_time
 
     async def _enter(self, rank: Rank, nap_s: float) -> Pass:

@@ -191,13 +191,13 @@ class Traffic:
             self._tell(GateClosed(pause_s=pause_s))
         return longer
 
-    def failed(self, passed: Pass, now: float, draw: float) -> bool:
-        """No answer came, or one that a healthy server would not give.
+    def failed(self, passed: Pass, now: float, *, replied: bool, draw: float) -> bool:
+        """No answer came, or a reply that a healthy server would not have given.
 
         Returns:
             Whether everybody waits longer than before.
         """
-        opened = self.breaker.failed(now, probe=passed.probe, draw=draw)
+        opened = self.breaker.failed(now, probe=passed.probe, draw=draw, replied=replied)
         if opened:
             self._tell_breaker(now)
         return opened

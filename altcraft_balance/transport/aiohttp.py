@@ -187,6 +187,8 @@ class AiohttpTransport:
         finally:
             if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
+            elif _is_broken(response) and payload.connection is not None:
+                payload.connection.close()
         raise SendFailed(error, reused=payload.reused, began=True)
 
     def _unusable(self, trouble: TooLarge | CannotDecode, status: int) -> AltcraftBalanceError:
@@ -249,6 +251,15 @@ class AiohttpTransport:
             raise aiohttp.ConnectionTimeoutError from error
         finally:
             FRESH.reset(token)
+
+
+def _is_broken(response: aiohttp.ClientResponse) -> bool:
+    """Whether whoever sent this may be the one broken server behind a balancer.
+
+    It answers fastest, so its connection would be the one that is free, again and again. A 503
+    that asks for a pause is in order.
+    """
+    return response.status >= 500 and "retry-after" not in response.headers
 
 
 def _parsed(url: str, name: str) -> URL:

@@ -30,7 +30,7 @@ class Sweep:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._limits: set[Limit] = set()
+        self._limits: dict[Limit, None] = {}  # a set's order would differ from run to run
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf  # ours to keep: uvloop's handles do not always know it
 
@@ -46,13 +46,13 @@ class Sweep:
         """Watch `limit`."""
         if limit.when == math.inf:
             return
-        self._limits.add(limit)
+        self._limits[limit] = None
         if limit.when < self._due:
             self._set_timer(limit.when)
 
     def discard(self, limit: Limit) -> None:
         """Watch `limit` no longer; the timer stays, since the next attempt will want one."""
-        self._limits.discard(limit)
+        self._limits.pop(limit, None)
 
     def close(self) -> None:
         """Cancel the timer and end all that is in flight."""
@@ -75,7 +75,7 @@ class Sweep:
         self._timer, self._due = None, math.inf
         now = max(when, self._loop.time())  # loops fire early, by up to their clock's resolution
         for limit in [limit for limit in self._limits if limit.when <= now]:
-            self._limits.discard(limit)
+            self._limits.pop(limit, None)
             limit.cancel()
         if self._limits:
             self._set_timer(min(limit.when for limit in self._limits))
