@@ -9,9 +9,11 @@ empty. From one refusal to the next it goes from empty to empty, the pause in be
 
 The larger of the two is what was found. `stored` is what passed at once before the first refusal.
 A refusal costs a pause, so a rate is looked for rarely: climb fast to the second refusal, keep
-what was found, soon probe above it, and once two probes agree, only each minute. Probes grow by a
-cube of time, not in proportion, and a rate that is refused while it is kept falls in proportion:
-that makes clients that share a quota equal (Chiu and Jain, 1989; the cube is CUBIC's, RFC 9438).
+what was found, soon probe above it, and once findings agree, only each minute. If far more than
+was found had passed before the refusal, there may be no bucket but a window: a higher rate is
+kept on trial, once for a bucket. Probes grow by a cube of time, not in proportion, and a rate that
+is refused while it is kept falls in proportion, so that clients which share a quota become equal
+(Chiu and Jain, 1989; the cube is CUBIC's, RFC 9438). A rate that is not used up does not grow.
 
 How it compares with CUBIC and AIMD: `python benchmarks/rates.py`.
 """
@@ -31,17 +33,20 @@ _CLIMB: Final = 4.0  # times faster each second: what the bucket gained in the p
 _RECOVER: Final = 2.0  # likewise after an outage
 _KEPT: Final = 0.995  # of what was found
 _CUBE: Final = 0.4  # requests a second, over a second cubed (CUBIC's constant)
-_LESS: Final = 0.7  # of the rate, at most, is lost to one refusal (CUBIC's beta)
+_LESS: Final = 0.7  # of the rate is left by a refusal while it is kept (CUBIC's beta)
+_LESS_PROBED: Final = 0.9  # and at least so much by one above it
+_TRIAL: Final = 1.2
+_WIDE: Final = 1.3
 _DOUBTED_S: Final = 1.5  # kept so long before it is probed
 _TRUSTED_S: Final = 60.0
-_NEAR: Final = 0.05
+_NEAR: Final = 0.05  # two findings, or a finding and the rate that was refused, agree
 _FEW: Final = 4  # accepted requests are no stretch
 _LONGEST_CLIMB_S: Final = 30.0  # no float overflows
 _LOOK_S: Final = 0.05
 _FREE_LOOK_S: Final = 1.0
 _LONGEST_STEP_S: Final = 0.5  # that one look ages a rate; slow rates have rare looks
 _IN_USE: Final = 0.7  # of what was allowed: less, and it is not the rate that limits
-_UNUSED: Final = 0.5
+_UNUSED: Final = 0.6  # of it: so little, and nothing is limited; twice the goodput is half used
 _UNUSED_S: Final = 2.0
 
 
@@ -68,15 +73,16 @@ class AdaptiveRate:
 
     __slots__ = (
         "_age_s", "_answered", "_closed", "_event_at", "_factor", "_found", "_look_at", "_open_at",
-        "_passed", "_pause_s", "_rate", "_seen", "_sent", "_start", "_state", "_stored",
-        "_trusted",
+        "_passed", "_pause_s", "_rate", "_resumed_at", "_seen", "_sent", "_start", "_state",
+        "_stored", "_stores", "_trial", "_trusted",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = _State.FREE
         self._rate = self._passed = math.inf  # what is allowed now, and what surely passed
-        self._look_at = self._event_at = self._open_at = -math.inf
+        self._look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
         self._closed = self._trusted = False
+        self._trial = self._stores = False  # whether the bucket is being tested, and passed as one
         self._sent = self._answered = 0
         self._found = self._stored = self._age_s = 0.0
         self._pause_s = 1.0
@@ -137,7 +143,7 @@ class AdaptiveRate:
     def _resume(self, now: float) -> None:
         self._closed = False
         self._sent = self._answered = 0
-        self._age_s = 0.0
+        self._age_s, self._resumed_at = 0.0, now
         self._seen.clear()
         self._seen.append(_Seen(now, 0, 0, 0.0))
 
@@ -184,28 +190,39 @@ class AdaptiveRate:
         before = self._ago(self._event_at - _FREE_LOOK_S) or self._seen[0]
         self._stored = self._answered - before.answered
         self._state, self._factor = _State.CLIMB, _CLIMB
-        self._start = max(_START, self._stored / (now - before.at))
+        self._start = max(_START, self._stored / max(_LOOK_S, now - before.at))
 
     def _learn(self, now: float, sent_at: float) -> None:
-        if not self._answered:  # closed for longer than the pause said; nothing about the rate
+        if not self._answered or sent_at <= self._resumed_at:
+            # It is closed for longer than it said, which tells nothing of the rate.
             self._state, self._factor = _State.CLIMB, _CLIMB
             self._start = max(_SLOWEST, self._rate / 2.0)
             return
-        accepted, was = self._sent_until(now, sent_at), self._found
+        accepted = self._sent_until(now, sent_at)
         mean = accepted / (sent_at - self._event_at)
-        early = self._state is _State.KEEP and self._age_s <= self._hold_s()
-        if early:
-            self._found = _LESS * was
-            if not self._trusted:  # it was the finding that was wrong, not the quota that changed
-                resumed_s = sent_at - self._seen[0].at
-                self._stored = max(self._stored, accepted - mean * resumed_s)
+        if self._state is _State.KEEP and self._age_s <= self._hold_s():
+            self._refused_while_kept(accepted - mean * (sent_at - self._resumed_at))
         else:
-            found = min(max(mean, self._drained(accepted, sent_at)), self._passed)
-            self._found = max(found, _LESS * was)
+            self._refused_above(max(mean, self._drained(accepted, sent_at)))
         self._found = max(_SLOWEST, self._found)
-        near = abs(self._found - was) <= _NEAR * was or self._found >= (1 - _NEAR) * self._rate
-        self._trusted = near and not early
         self._state = _State.KEEP
+
+    def _refused_while_kept(self, stored: float) -> None:
+        if self._trial:
+            self._trial, self._stores, self._found = False, True, self._found / _TRIAL
+            return
+        if self._trusted:  # the quota has changed, or somebody shares it
+            self._trusted = self._stores = False
+        else:  # what was found was wrong: the bucket stores more than was thought
+            self._stored = max(self._stored, stored)
+        self._found *= _LESS
+
+    def _refused_above(self, found: float) -> None:
+        was = self._found
+        found = max(min(found, self._passed), _LESS_PROBED * was)
+        self._trusted = abs(found - was) <= _NEAR * was or found >= (1 - _NEAR) * self._rate
+        self._trial = self._trusted and not self._stores and self._passed > _WIDE * found
+        self._found = _TRIAL * found if self._trial else found
 
     def _drained(self, accepted: float, until: float) -> float:
         """The rate if it held `stored` tokens when it was last full."""
@@ -220,10 +237,9 @@ class AdaptiveRate:
 
     def _sent_until(self, now: float, sent_at: float) -> float:
         """How many were sent from the resumption to `sent_at`: all of them were accepted."""
-        after = _Seen(now, self._sent, self._answered, 0.0)
-        for seen in reversed(self._seen):
-            if seen.at <= sent_at:
-                share = (sent_at - seen.at) / (after.at - seen.at) if after.at > seen.at else 0.0
-                return seen.sent + share * (after.sent - seen.sent)
-            after = seen
-        return after.sent
+        last = _Seen(now, self._sent, self._answered, 0.0)
+        after = next((seen for seen in self._seen if seen.at > sent_at), last)
+        before = self._ago(sent_at) or self._seen[0]
+        gap_s = after.at - before.at
+        share = (sent_at - before.at) / gap_s if gap_s > 0 else 0.0
+        return before.sent + share * (after.sent - before.sent)
