@@ -52,7 +52,7 @@ class Gate:
         Returns:
             Whether everybody waits longer than before.
         """
-        if sent_at >= self._closed_at:
+        if sent_at > self._closed_at:
             self._streak += 1
             self._closed_at = now
         asked_s = min(_UNSAID_S if asked_s is None else asked_s, MAX_PAUSE_S)

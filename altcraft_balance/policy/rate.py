@@ -31,6 +31,7 @@ _SLOWEST: Final = 0.5
 _START: Final = 10.0  # a climb begins here, or at what was answered before it
 _CLIMB: Final = 4.0  # times faster each second: what the bucket gained in the pause may be used
 _RECOVER: Final = 2.0  # likewise after an outage
+_RESTART: Final = 0.25  # of what was answered before it, if that is more
 _KEPT: Final = 0.995  # of what was found
 _CUBE: Final = 0.4  # requests a second, over a second cubed (CUBIC's constant)
 _LESS: Final = 0.7  # of the rate is left by a refusal while it is kept (CUBIC's beta)
@@ -72,9 +73,9 @@ class AdaptiveRate:
     """
 
     __slots__ = (
-        "_age_s", "_answered", "_closed", "_event_at", "_factor", "_found", "_look_at", "_open_at",
-        "_passed", "_pause_s", "_rate", "_resumed_at", "_seen", "_sent", "_start", "_state",
-        "_stored", "_stores", "_trial", "_trusted",
+        "_age_s", "_answered", "_closed", "_event_at", "_factor", "_found", "_goodput_before",
+        "_look_at", "_open_at", "_passed", "_pause_s", "_rate", "_resumed_at", "_seen", "_sent",
+        "_start", "_state", "_stored", "_stores", "_trial", "_trusted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -84,7 +85,7 @@ class AdaptiveRate:
         self._closed = self._trusted = False
         self._trial = self._stores = False  # whether the bucket is being tested, and passed as one
         self._sent = self._answered = 0
-        self._found = self._stored = self._age_s = 0.0
+        self._found = self._stored = self._age_s = self._goodput_before = 0.0
         self._pause_s = 1.0
         self._start, self._factor = _START, _CLIMB
         self._seen: deque[_Seen] = deque(maxlen=256)
@@ -119,9 +120,16 @@ class AdaptiveRate:
             self._event_at, self._pause_s, self._closed = now, pause_s, True
         self._look_at = self._open_at = max(self._open_at, now + pause_s)
 
+    def stopped(self, now: float) -> None:
+        """An outage begins: the server answers nothing any more."""
+        if self._seen:
+            ago = self._ago(now - _UNUSED_S) or self._seen[0]
+            self._goodput_before = (self._answered - ago.answered) / max(_UNUSED_S, now - ago.at)
+
     def recovered(self, now: float) -> None:
         """Start slowly: this is the first answer after an outage."""
-        self._state, self._start, self._factor = _State.CLIMB, _START, _RECOVER
+        self._state, self._factor = _State.CLIMB, _RECOVER
+        self._start = max(_START, _RESTART * self._goodput_before)
         self._event_at = now
         self._resume(now)
         self._look(now)

@@ -1,8 +1,9 @@
 """Whether a lookup asks again, and when: one decision, made from values.
 
 - ``FINAL`` stops.
-- Attempts that failed count against `max_attempts`, unless they were an outage's probe. Throttled ones cost time only, and how much
-  is the gate's to say, for everybody: the lookup itself does not sleep.
+- Attempts that failed count against `max_attempts`, unless they were an outage's probe. Throttled
+  ones cost time only, and how much is the gate's to say, for everybody: the lookup itself does not
+  sleep.
 - A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
 - A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
 """
@@ -86,10 +87,10 @@ def after_failure(
         error: how the attempt ended.
         left_s: seconds until the lookup's deadline; None without one.
         draw: a number from 0 up to 1, drawn by the caller.
-        spare: the attempt was sent for everybody's sake and does not count.
+        spare: the attempt was sent for everybody's sake; its failure does not count.
     """
     what = classify(error)
-    spare = spare or what is What.THROTTLED
+    spare = what is What.THROTTLED or (spare and what is not What.FINAL)
     progress = progress.spared() if spare else progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)

@@ -101,8 +101,10 @@ class Traffic:
     def obstacle(self, rank: Rank, now: float, ahead: int = 0) -> Obstacle | None:
         """What keeps the next of this rank from being sent now; None when nothing does."""
         calm = self.breaker.state is _CLOSED
-        if (not calm or now < self.gate.busy_until) and (shut := self.shut(now)) is not None:
-            return shut
+        if not calm or now < self.gate.busy_until:
+            shut = self.shut(now, paced=self._is_paced(rank, now))
+            if shut is not None:
+                return shut
         if not self.slots.has_room(now, for_call=rank is Rank.CALL):
             return _NO_SLOT
         # A probe of the breaker is sent unpaid.
@@ -114,16 +116,24 @@ class Traffic:
             return Obstacle("rate", wait_s)
         return None
 
-    def shut(self, now: float) -> Obstacle | None:
-        """The breaker or the gate, when one of them stops everybody."""
+    def shut(self, now: float, *, paced: bool = False) -> Obstacle | None:
+        """The breaker or the gate, when one of them stops everybody.
+
+        Whoever is `paced` need not be spread once the gate is open: the pace does it.
+        """
         if wait_s := self.breaker.wait_s(now):
             return Obstacle("breaker", wait_s)
-        if wait_s := self.gate.wait_s(now):
+        if wait_s := self.gate.closed_s(now) if paced else self.gate.wait_s(now):
             return Obstacle("gate", wait_s)
         return None
 
+    def _is_paced(self, rank: Rank, now: float) -> bool:
+        if self.pace is not None:
+            return True
+        return rank is not Rank.CALL and self.rate.limit(now) != math.inf
+
     def is_stopped(self, now: float, *, probe: bool = False) -> bool:
-        """Whether gate or breaker stop those let through a moment ago; the breaker, not its probe."""
+        """Whether those let through a moment ago are stopped; the breaker spares its probe."""
         return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
 
     def _batch_wait_s(self, now: float) -> float:
@@ -145,7 +155,7 @@ class Traffic:
         call = rank is Rank.CALL
         probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw)
         paid = self.budget.spend(now, draw) if rank is Rank.RETRY and not probe else 0
-        if now < self.gate.busy_until:
+        if now < self.gate.busy_until and not self._is_paced(rank, now):
             self.gate.passed(now, waiting)
         self.slots.take(now, for_call=call)
         self.spend(now)
@@ -168,8 +178,7 @@ class Traffic:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
         self.gate.answered()
         self.budget.answered(taken)
-        if self.adaptive:
-            self.rate.answered(now)
+        self.rate.answered(now)  # the return after an outage is gentle in any case
         if self.breaker.answered(probe=passed.probe):
             self._recovered(now)
 
@@ -199,6 +208,8 @@ class Traffic:
         """
         opened = self.breaker.failed(now, probe=passed.probe, draw=draw, replied=replied)
         if opened:
+            if not passed.probe:
+                self.rate.stopped(now)
             self._tell_breaker(now)
         return opened
 
