@@ -67,7 +67,7 @@ class Deaf:
 
     adaptive, pace = False, None
 
-    def answered(self, passed, now, *, taken):
+    def answered(self, passed, now, *, sent_at, taken):
         """Not remembered."""
 
 

@@ -15,6 +15,9 @@ kept on trial, once for a bucket. Probes grow by a cube of time, not in proporti
 is refused while it is kept falls in proportion, so that clients which share a quota become equal
 (Chiu and Jain, 1989; the cube is CUBIC's, RFC 9438). A rate that is not used up does not grow.
 
+Where most of what was sent after a refused request was answered, no bucket had run empty: such a
+stray refusal pauses everybody, as any does, and changes no rate.
+
 How it compares with CUBIC and AIMD: `python benchmarks/rates.py`.
 """
 
@@ -42,6 +45,8 @@ _DOUBTED_S: Final = 1.5  # kept so long before it is probed
 _TRUSTED_S: Final = 60.0
 _NEAR: Final = 0.05  # two findings, or a finding and the rate that was refused, agree
 _FEW: Final = 4  # accepted requests are no stretch
+_TELLING: Final = 8  # requests sent after a refused one, at least, tell whether it is stray
+_STRAY: Final = 0.25  # of them were refused, at most
 _LONGEST_CLIMB_S: Final = 30.0  # no float overflows
 _LOOK_S: Final = 0.05
 _FREE_LOOK_S: Final = 1.0
@@ -66,6 +71,18 @@ class _Seen(NamedTuple):
     allowed: float
 
 
+class _Before(NamedTuple):
+    """What a refusal may change."""
+
+    state: _State
+    rate: float
+    found: float
+    stored: float
+    trusted: bool
+    trial: bool
+    stores: bool
+
+
 class AdaptiveRate:
     """The rate to send at so that a server with an unknown quota seldom refuses.
 
@@ -73,8 +90,8 @@ class AdaptiveRate:
     """
 
     __slots__ = (
-        "_age_s", "_answered", "_closed", "_event_at", "_factor", "_found", "_goodput_before",
-        "_look_at", "_open_at", "_passed", "_pause_s", "_rate", "_resumed_at", "_seen", "_sent",
+        "_age_s", "_answered", "_before", "_closed", "_event_at", "_factor", "_found", "_goodput_before",
+        "_look_at", "_open_at", "_passed", "_passed_after", "_pause_s", "_rate", "_refused", "_refused_at", "_resumed_at", "_seen", "_sent",
         "_start", "_state", "_stored", "_stores", "_trial", "_trusted",
     )  # fmt: skip
 
@@ -84,7 +101,9 @@ class AdaptiveRate:
         self._look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
         self._closed = self._trusted = False
         self._trial = self._stores = False  # whether the bucket is being tested, and passed as one
-        self._sent = self._answered = 0
+        self._sent = self._answered = self._refused = self._passed_after = 0
+        self._refused_at = math.inf  # while a refusal is looked into: when its request was sent
+        self._before: _Before | None = None
         self._found = self._stored = self._age_s = self._goodput_before = 0.0
         self._pause_s = 1.0
         self._start, self._factor = _START, _CLIMB
@@ -100,9 +119,11 @@ class AdaptiveRate:
         """Count one request that is sent."""
         self._sent += 1
 
-    def answered(self, now: float) -> None:
-        """Count one answer that does not ask for a pause."""
+    def answered(self, now: float, sent_at: float = -math.inf) -> None:
+        """Count one answer that does not ask for a pause, to a request sent at `sent_at`."""
         self._answered += 1
+        if sent_at > self._refused_at:
+            self._passed_after += 1
 
     def throttled(self, now: float, sent_at: float, pause_s: float) -> None:
         """Learn from a refusal; those of requests that were under way together are one.
@@ -113,11 +134,13 @@ class AdaptiveRate:
             pause_s: seconds from now in which nothing is sent.
         """
         if sent_at > self._event_at:
+            self._remember(sent_at)
             if not self._closed and self._state is not _State.FREE:
                 self._learn(now, sent_at)
             elif not self._seen:
                 self._seen.append(_Seen(sent_at, 0, 0, 0.0))
             self._event_at, self._pause_s, self._closed = now, pause_s, True
+        self._refused += 1
         self._look_at = self._open_at = max(self._open_at, now + pause_s)
 
     def stopped(self, now: float) -> None:
@@ -134,8 +157,31 @@ class AdaptiveRate:
         self._resume(now)
         self._look(now)
 
+    def _remember(self, sent_at: float) -> None:
+        """How it stands before a refusal, in case that turns out to be a stray one."""
+        probing = self._state is _State.KEEP and self._age_s > self._hold_s()
+        self._before = None if probing else _Before(
+            self._state, self._rate, self._found, self._stored, self._trusted, self._trial,
+            self._stores,
+        )  # fmt: skip
+        self._refused, self._passed_after, self._refused_at = 0, 0, sent_at
+
+    def _forget_if_stray(self, now: float) -> None:
+        """Few of those that were sent after it were refused: no bucket had run empty."""
+        before, ended = self._before, self._refused + self._passed_after
+        self._refused_at = math.inf
+        if before is None or ended < _TELLING or self._refused > _STRAY * ended:
+            return
+        self._state, rate, self._found, self._stored, *tests = before
+        self._trusted, self._trial, self._stores = tests
+        if self._state is _State.CLIMB:
+            self._start = max(_START, rate)
+        self._resume(now)
+
     def _look(self, now: float) -> None:
         """Take stock, and set the rate until the next look."""
+        if self._closed:
+            self._forget_if_stray(now)
         if self._closed and self._state is _State.FREE:
             self._begin(now)
         if self._closed or not self._seen:

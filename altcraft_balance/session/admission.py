@@ -137,7 +137,9 @@ class Admission:
         return obstacle.wait_s
 
     def _is_hopeless(self, waiter: _Waiter, obstacle: Obstacle, now: float) -> bool:
-        if waiter.rank is Rank.CALL and obstacle.reason == "breaker":
+        if waiter.rank is not Rank.CALL:
+            return False  # it would only make room for the next, until the source is used up
+        if obstacle.reason == "breaker":
             return True
         # Nobody knows how long a slot takes: that is for the deadline itself to end.
         return obstacle.wait_s != math.inf and now + obstacle.wait_s >= waiter.deadline

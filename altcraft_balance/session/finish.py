@@ -44,7 +44,7 @@ def finish(
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
     session.counts.answered(now - sent_at)
-    session.traffic.answered(passed, now, taken=taken)
+    session.traffic.answered(passed, now, sent_at=sent_at, taken=taken)
     _note_latency(session, now, sent_at)
 
 

@@ -8,7 +8,7 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import (
@@ -27,7 +27,7 @@ from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
-from altcraft_balance.session.traffic import Pass, Rank
+from altcraft_balance.session.traffic import Pass, Rank, Reason
 from altcraft_balance.telemetry.events import LookupEnded, LookupStarted, RetryPlanned
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Lookup", "Watch"]
 
 _T = TypeVar("_T")
+Phase: TypeAlias = Reason | Literal["token"]
 
-_LATE: Final = {
+_LATE: Final[dict[Phase, str]] = {
+    "backoff": "the deadline came before the repeat",
     "slot": "no slot was free before the deadline: raise concurrency",
     "token": "the deadline came while the token was fetched",
     "gate": "the server asked for a pause that outlasts the deadline",
@@ -45,6 +47,10 @@ _LATE: Final = {
     "breaker": "the server has been failing, and is not asked before the deadline",
     "budget": "the retry budget is empty, and leaves no turn before the deadline",
 }
+
+
+def _token() -> Phase:
+    return "token"
 
 
 class Watch(Protocol):
@@ -122,7 +128,7 @@ class Lookup:
         result: Balance | AltcraftBalanceError
         try:
             if self._session.tokens.is_look_due():
-                await self._within("token", self._session.tokens.encoder)
+                await self._within(_token, self._session.tokens.encoder)
             result = await self._repeat(self._session.tokens.current.encode(self._query))
         except Halted:
             halted, result = True, self._halted()
@@ -142,6 +148,7 @@ class Lookup:
                 return result
             if await self._has_new_token(wire, result):
                 wire, nap_s = self._session.tokens.current.encode(self._query), 0.0
+                self._taken = 0  # the 401 was an answer, and has given it back
                 continue
             nap_s = self._decide(result)
             if not self._call:
@@ -225,7 +232,8 @@ class Lookup:
         passed: Pass | Refusal | None = None if nap_s else admission.enter_at_once(rank)
         if passed is None:
             passed = await self._within(
-                "slot", lambda: admission.enter(rank, self._deadline, nap_s)
+                lambda: self._in_the_way(rank),
+                lambda: admission.enter(rank, self._deadline, nap_s),
             )
         if isinstance(passed, Refusal):
             raise _Over(self._refused(passed))
@@ -251,15 +259,19 @@ class Lookup:
             return False
         self._renewed, self._last_error = True, error
         try:
-            return await self._within("token", lambda: self._session.tokens.renewed(wire.token))
+            return await self._within(_token, lambda: self._session.tokens.renewed(wire.token))
         except (Halted, _Over):
             self._progress = self._progress.attempted()  # the 401 is this lookup's end
             raise
 
     # ── waiting ──────────────────────────────────────────────────────────────────────────────
 
-    async def _within(self, phase: str, wait: Callable[[], Awaitable[_T]]) -> _T:
-        """What `wait()` gives, unless the brake or the deadline ends it before."""
+    def _in_the_way(self, rank: Rank) -> Phase:
+        obstacle = self._session.traffic.obstacle(rank, self._session.clock())
+        return "slot" if obstacle is None else obstacle.reason
+
+    async def _within(self, phase: Callable[[], Phase], wait: Callable[[], Awaitable[_T]]) -> _T:
+        """What `wait()` gives, unless the brake or the deadline ends it before, in that phase."""
         if self._deadline is None:
             with self._brake.waiting():
                 return await wait()
@@ -267,13 +279,13 @@ class Lookup:
             with self._brake.waiting(), self._session.limits.until(self._deadline):
                 return await wait()
         except TimeoutError:
-            late = self._late(phase)
+            late = self._late(phase())
         raise _Over(late)
 
     def _left_s(self) -> float | None:
         return None if self._deadline is None else self._deadline - self._session.clock()
 
-    def _late(self, phase: str, retry_after_s: float | None = None) -> DeadlineExceeded:
+    def _late(self, phase: Phase, retry_after_s: float | None = None) -> DeadlineExceeded:
         return DeadlineExceeded(
             self._with_last_error(_LATE[phase]),
             phase=phase,

@@ -174,11 +174,11 @@ class Traffic:
 
     # ── after an attempt ─────────────────────────────────────────────────────────────────────
 
-    def answered(self, passed: Pass, now: float, *, taken: int) -> None:
+    def answered(self, passed: Pass, now: float, *, sent_at: float, taken: int) -> None:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
         self.gate.answered()
         self.budget.answered(taken)
-        self.rate.answered(now)  # the return after an outage is gentle in any case
+        self.rate.answered(now, sent_at)  # the return after an outage is gentle in any case
         if self.breaker.answered(probe=passed.probe):
             self._recovered(now)
 

@@ -79,9 +79,9 @@ async def test_after_a_fatal_answer_nothing_is_taken_or_sent(wire, make_source, 
 
 
 async def test_a_sleeper_comes_out_with_its_last_error(wire):
-    """It was sent and refused for now; it is not asked again."""
+    """Before a closed gate or in its backoff: it was sent and refused for now; no more is sent."""
     wire.answer = lambda sent: {
-        0: http(503, retry_after="60"),
+        0: Slow(0.5, http(503, retry_after="60")),
         1: http(500, retry_after="60"),
         2: Slow(1, api(401)),
         3: Slow(9, ok()),

@@ -160,7 +160,7 @@ async def test_a_small_batch_starts_few_workers(wire, count):
 
 async def test_items_asleep_before_a_repeat_do_not_idle_the_slots(wire):
     """There are more workers than slots, so others go on meanwhile."""
-    wire.answer = lambda sent: http(503, retry_after="60") if sent.number < 3 else Slow(1)
+    wire.answer = lambda sent: http(500, retry_after="60") if sent.number < 3 else Slow(1)
     async with (
         opened(wire, concurrency=1) as client,
         client.stream_balances(members(20)) as stream,

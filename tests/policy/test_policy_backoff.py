@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altcraft_balance.policy.backoff import backoff_s
+from altcraft_balance.policy.backoff import backoff_s, probe_after_s
 from altcraft_balance.settings import RetryPolicy
 
 POLICY = RetryPolicy(base_s=0.1, cap_s=20)
@@ -64,3 +64,20 @@ def test_the_test_of_uniformity_sees_a_herd():
     draw = random.Random(20260101).random
     waits = [min(1.0, 1.6 * draw()) for _ in range(20_000)]
     assert ks_p_value(waits) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("probes", "bound_s"),
+    [(0, 1), (1, 2), (2, 4), (4, 16), (5, 30), (6, 30), (60, 30), (10**9, 30)],
+)
+def test_probes_double_their_distance_from_one_second_to_thirty(probes, bound_s):
+    """Half of it is jitter, so that the probes of many clients do not meet."""
+    assert probe_after_s(probes, 0.0) == max(1, bound_s / 2)
+    assert probe_after_s(probes, 0.5) == pytest.approx(max(1, bound_s * 0.75))
+    assert probe_after_s(probes, 1.0) == bound_s
+
+
+@given(st.integers(0, 10**12), st.floats(0, 1, exclude_max=True))
+def test_no_probe_is_less_than_a_second_or_more_than_thirty_after_the_last(probes, draw):
+    """Whatever is drawn."""
+    assert 1 <= probe_after_s(probes, draw) <= 30

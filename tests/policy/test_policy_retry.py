@@ -35,33 +35,36 @@ AGAIN = [
     (BROKEN, Progress(), None, 0.5, Progress(attempts=1)),
     (BROKEN, Progress(attempts=1), None, 1.0, Progress(attempts=2)),
     (BROKEN, Progress(requests=5), None, 0.5, Progress(attempts=1, requests=5)),
-    (BROKEN, Progress(throttled=2), None, 2.0, Progress(attempts=1, throttled=2)),
-    (BROKEN, Progress(throttled=40), None, 2.0, Progress(attempts=1, throttled=40)),
+    (BROKEN, Progress(put_off=2), None, 0.5, Progress(attempts=1, put_off=2)),
+    (BROKEN, Progress(attempts=1, put_off=40), None, 1.0, Progress(2, put_off=40)),
     (BROKEN, Progress(), 0.51, 0.5, Progress(attempts=1)),
-    (throttled(), Progress(), None, 0.5, Progress(throttled=1)),
-    (throttled(7.0), Progress(), None, 7.5, Progress(throttled=1)),
-    (throttled(0.0), Progress(), None, 0.5, Progress(throttled=1)),
-    (throttled(7.0), Progress(), 7.6, 7.5, Progress(throttled=1)),
-    (throttled(7.0), Progress(attempts=2), None, 9.0, Progress(attempts=2, throttled=1)),
-    (throttled(), Progress(attempts=2, throttled=99), None, 2, Progress(attempts=2, throttled=100)),
-    (throttled(MAX_PAUSE_S), Progress(), None, MAX_PAUSE_S + 0.5, Progress(throttled=1)),
+    (throttled(), Progress(), None, 0, Progress(put_off=1)),
+    (throttled(), Progress(), 0.001, 0, Progress(put_off=1)),
+    (throttled(7.0), Progress(), None, 0, Progress(put_off=1)),
+    (throttled(0.0), Progress(), None, 0, Progress(put_off=1)),
+    (throttled(7.0), Progress(), 7.1, 0, Progress(put_off=1)),
+    (throttled(7.0), Progress(attempts=2), None, 0, Progress(attempts=2, put_off=1)),
+    (throttled(), Progress(attempts=2, put_off=99), None, 0, Progress(2, put_off=100)),
+    (throttled(MAX_PAUSE_S), Progress(), None, 0, Progress(put_off=1)),
     (trouble(7.0), Progress(), None, 7.5, Progress(attempts=1)),
+    (trouble(7.0), Progress(), 7.6, 7.5, Progress(attempts=1)),
+    (trouble(MAX_PAUSE_S), Progress(), None, MAX_PAUSE_S + 0.5, Progress(attempts=1)),
 ]
 
 
 @pytest.mark.parametrize(("error", "before", "left_s", "wait_s", "after"), AGAIN)
 def test_a_failure_that_may_pass_is_repeated_after_a_wait(error, before, left_s, wait_s, after):
-    """The wait is what the server asks and a drawn backoff; throttling is no attempt."""
+    """It waits as asked and a drawn backoff; a throttled one is no attempt and left to the gate."""
     decision = after_failure(POLICY, before, error, left_s=left_s, draw=0.5)
     assert decision == Again(wait_s, after)
 
 
 STOP = [
     (FINAL, Progress(), Progress(attempts=1)),
-    (FINAL, Progress(attempts=1, throttled=3, requests=4), Progress(2, 3, 4)),
+    (FINAL, Progress(attempts=1, put_off=3, requests=4), Progress(2, 3, 4)),
     (BROKEN, Progress(attempts=2), Progress(attempts=3)),
     (trouble(1.0), Progress(attempts=2), Progress(attempts=3)),
-    (throttled(MAX_PAUSE_S + 0.1), Progress(), Progress(throttled=1)),
+    (throttled(MAX_PAUSE_S + 0.1), Progress(), Progress(put_off=1)),
     (trouble(MAX_PAUSE_S + 0.1), Progress(), Progress(attempts=1)),
 ]
 
@@ -77,7 +80,7 @@ def test_a_final_failure_the_last_attempt_and_a_long_pause_stop(error, before, a
 
 @pytest.mark.parametrize(
     ("error", "left_s", "wait_s"),
-    [(BROKEN, 0.5, 0.5), (BROKEN, 0.1, 0.5), (throttled(9.0), 9.5, 9.0), (trouble(1.0), 1, 1)],
+    [(BROKEN, 0.5, 0.5), (BROKEN, 0.1, 0.5), (throttled(9.0), 9.0, 9.0), (trouble(1.0), 1, 1)],
 )
 def test_a_wait_that_reaches_the_deadline_is_not_begun(error, left_s, wait_s):
     """`DeadlineExceeded` comes at once, with the last error and when to ask again."""
@@ -113,6 +116,18 @@ def test_a_final_answer_is_one_even_at_the_deadline(left_s):
     assert decision.error is FINAL
 
 
+@pytest.mark.parametrize("error", [BROKEN, trouble(), throttled()])
+@pytest.mark.parametrize("attempts", [0, 1, 2])
+def test_a_probe_of_an_outage_costs_no_attempt(error, attempts):
+    """Its failure is no more the item's than that of another; an answer is its own."""
+    before = Progress(attempts, requests=5)
+    decision = after_failure(POLICY, before, error, left_s=None, draw=0.5, spare=True)
+    assert isinstance(decision, Again)
+    assert decision.progress == Progress(attempts, put_off=1, requests=5)
+    answered = after_failure(POLICY, before, FINAL, left_s=None, draw=0.5, spare=True)
+    assert answered == Stop(FINAL, Progress(attempts + 1, requests=5))
+
+
 def test_one_attempt_is_one_attempt():
     """With `max_attempts=1` nothing but throttling is repeated."""
     once = RetryPolicy(max_attempts=1)
@@ -130,17 +145,21 @@ def test_one_attempt_is_one_attempt():
     st.sampled_from([throttled, trouble, lambda _: BROKEN, lambda _: FINAL]),
 )
 def test_every_decision_keeps_the_rules(most, attempts, times, asked_s, left_s, draw, make):
-    """No wait is shorter than asked, reaches the deadline, or follows the last attempt."""
+    """No wait is shorter than asked, reaches the deadline, or follows the last attempt.
+
+    How long a throttled lookup waits is the gate's to say; it is not kept if that does not fit.
+    """
     error, before = make(asked_s), Progress(attempts, times, requests=attempts + times + 1)
     decision = after_failure(
         RetryPolicy(max_attempts=most), before, error, left_s=left_s, draw=draw
     )
     grown = decision.progress
-    assert (grown.attempts - attempts) + (grown.throttled - times) == 1
+    assert (grown.attempts - attempts) + (grown.put_off - times) == 1
     assert grown.requests == before.requests
     if isinstance(decision, Again):
-        assert decision.wait_s >= (error.retry_after_s or 0)
-        assert left_s is None or decision.wait_s < left_s
+        asked_for_s = error.retry_after_s or 0
+        assert decision.wait_s == 0 if make is throttled else decision.wait_s >= asked_for_s
+        assert left_s is None or max(decision.wait_s, asked_for_s) < left_s
         assert grown.attempts < most
         assert error.transient
 
@@ -157,12 +176,12 @@ def test_an_attempt_ends_with_the_lookup_at_the_latest(left_s, limit_s):
     ("step", "after"),
     [
         (Progress.attempted, Progress(2, 2, 3)),
-        (Progress.put_off, Progress(1, 3, 3)),
+        (Progress.spared, Progress(1, 3, 3)),
         (Progress.sent, Progress(1, 2, 4)),
     ],
 )
 def test_progress_counts_one_thing_at_a_time(step, after):
     """Attempts, throttled answers and requests are counted apart, in new values."""
-    before = Progress(attempts=1, throttled=2, requests=3)
+    before = Progress(attempts=1, put_off=2, requests=3)
     assert step(before) == after
     assert before == Progress(1, 2, 3)

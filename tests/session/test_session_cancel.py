@@ -21,8 +21,9 @@ from tests.session.fakes import (
 
 
 async def still_works(wire, client):
-    """Both slots can be used at once."""
+    """Both slots can be used at once, as soon as the gate has opened."""
     wire.script.clear()
+    await asyncio.sleep(60)
     wire.hold()
     calls = [asyncio.create_task(client.get_balance(member(n))) for n in range(2)]
     await settle()

@@ -14,6 +14,7 @@ from altcraft_balance.errors import (
     UnexpectedReply,
 )
 from altcraft_balance.models import Failed, Found
+from altcraft_balance.settings import Limits
 from altcraft_balance.transport.port import RawReply, SendFailed
 from tests.session.fakes import (
     Slow,
@@ -48,9 +49,9 @@ def counts(outcome):
         ([http(500), http(502), unreachable(), ok()], 4, 4, 0.1 + 0.2 + 0.4),
         ([broken(), ok()], 2, 2, 0.1),
         ([throttled(1), ok()], 1, 2, 1.1),
-        ([throttled(1), throttled(2), http(500), ok()], 2, 4, 1.1 + 2.2 + 0.4),
+        ([throttled(1), throttled(2), http(500), ok()], 2, 4, 1.1 + 2.2 + 0.1),
         ([http(503, retry_after="3"), ok()], 1, 2, 3.1),
-        ([api(429), ok()], 1, 2, 0.1),
+        ([api(429), ok()], 1, 2, 1.1),
         ([api(500), ok()], 2, 2, 0.1),
         ([http(408, reused=True), ok()], 1, 2, 0.0),
         ([broken(reused=True), ok()], 1, 2, 0.0),
@@ -62,7 +63,8 @@ def counts(outcome):
 async def test_a_balance_tells_how_much_it_took(wire, script, attempts, requests, elapsed_s):
     """Attempts count failures and the answer; requests count all; waits are in the time."""
     wire.script.extend(script)
-    async with opened(wire) as client:
+    # An adaptive pace would add waits of its own.
+    async with opened(wire, limits=Limits(4, adaptive=False)) as client:
         outcome = await one(client)
     assert isinstance(outcome, Found)
     assert counts(outcome) == (attempts, requests, elapsed_s)
@@ -164,21 +166,23 @@ async def test_the_last_timeout_comes_out_as_such(wire):
 
 
 @pytest.mark.parametrize("wish", ["7", "Fri, 02 Jan 2026 12:00:07 GMT"])
-async def test_no_request_is_sent_before_retry_after_is_over(wire, wish):
-    """Seconds, and a date against the reply's own date."""
-    wire.script.append(http(503, retry_after=wish, date="Fri, 02 Jan 2026 12:00:00 GMT"))
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_no_request_is_sent_before_retry_after_is_over(wire, wish, status):
+    """Seconds, and a date against the reply's own date; for the lookup alone or for everybody."""
+    wire.script.append(http(status, retry_after=wish, date="Fri, 02 Jan 2026 12:00:00 GMT"))
     async with opened(wire, draw=0.0) as client:
         await client.get_balance(member(0))
     assert wire.sent[1].at - wire.sent[0].at == pytest.approx(7)
 
 
 @pytest.mark.parametrize("wish", ["soon", "-1", "", "1e3", "٣"])
-async def test_an_unreadable_retry_after_is_no_wish(wire, wish):
-    """Garbage in the header breaks nothing."""
-    wire.script.append(http(429, retry_after=wish))
+@pytest.mark.parametrize(("status", "attempts", "pause_s"), [(500, 2, 0), (429, 1, 1)])
+async def test_an_unreadable_retry_after_is_no_wish(wire, wish, status, attempts, pause_s):
+    """Garbage in the header breaks nothing; a 429 asks for a pause of its own accord."""
+    wire.script.append(http(status, retry_after=wish))
     async with opened(wire, draw=0.0) as client:
         outcome = await one(client)
-    assert counts(outcome) == (0 + 1, 2, 0.0)
+    assert counts(outcome) == (attempts, 2, pause_s)
 
 
 async def test_every_attempt_has_a_request_id_of_its_own(wire):

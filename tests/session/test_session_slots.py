@@ -6,14 +6,16 @@ import pytest
 
 from altcraft_balance.errors import ClientClosed, DeadlineExceeded
 from altcraft_balance.models import BalanceQuery
+from altcraft_balance.session.admission import Admission
+from altcraft_balance.session.semaphore import Semaphore
 from tests.session.fakes import Slow, broken, http, member, members, now, ok, opened, settle
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 7])
 async def test_no_more_requests_than_slots_are_on_the_wire(wire, concurrency):
     """Single calls and batches together stay within the one limit."""
-    faults = [ok(), http(500), broken(reused=True)]
-    wire.answer = lambda sent: Slow(0.01, faults[sent.number % 3])
+    faults = [ok(), ok(), ok(), ok(), http(500), ok(), broken(reused=True)]
+    wire.answer = lambda sent: Slow(0.01, faults[sent.number % 7])
     async with opened(wire, concurrency=concurrency, max_attempts=99) as client:
         await asyncio.gather(
             *(client.get_balance(member(n), deadline_s=None) for n in range(20)),
@@ -25,7 +27,7 @@ async def test_no_more_requests_than_slots_are_on_the_wire(wire, concurrency):
 
 async def test_a_lookup_that_sleeps_before_a_repeat_holds_no_slot(wire):
     """While the first one waits for its repeat, the only slot serves the second."""
-    wire.script.append(http(503, retry_after="10"))
+    wire.script.append(http(500, retry_after="10"))
     async with opened(wire, concurrency=1) as client:
         first = asyncio.create_task(client.get_balance(member(1)))
         await settle()
@@ -117,22 +119,24 @@ async def test_waiters_are_served_in_order(wire):
     assert wire.emails == [member(n).email for n in range(10)]
 
 
-async def test_a_slot_whose_waiter_was_cancelled_goes_to_the_next(wire, monkeypatch):
-    """A cancel in the very turn in which the slot comes free loses no slot."""
+@pytest.mark.parametrize(
+    ("place", "step"), [(Semaphore, "release"), (Admission, "leave")], ids=["before", "after"]
+)
+async def test_a_slot_whose_waiter_was_cancelled_goes_to_the_next(wire, monkeypatch, place, step):
+    """A cancel in the turn in which the slot is free, or has just been given, loses no slot."""
     wire.hold()
     async with opened(wire, concurrency=1) as client:
         holder, waiter, other = (
             asyncio.create_task(client.get_balance(member(n))) for n in range(3)
         )
         await settle()
-        slots = client._session.slots
-        release = slots.release
+        as_it_is = getattr(place, step)
 
-        def release_and_cancel():
-            release()
+        def and_cancel(self):
+            as_it_is(self)
             waiter.cancel()
 
-        monkeypatch.setattr(slots, "release", release_and_cancel)
+        monkeypatch.setattr(place, step, and_cancel)
         wire.release()
         await asyncio.gather(holder, other)
         assert waiter.cancelled()

@@ -14,6 +14,7 @@ from altcraft_balance.telemetry.events import (
     AttemptEnded,
     Closed,
     ConnectionChanged,
+    GateClosed,
     LookupEnded,
     LookupStarted,
     Opened,
@@ -72,9 +73,10 @@ def end(kind, code, attempts, requests, seconds):
                 attempt(0.5, 500, "http_status"),
                 retry(0.1, "http_status"),
                 attempt(0, 429, "rate_limited"),
-                retry(2.2, "rate_limited", 2.0),
+                GateClosed(pause_s=about(2.1)),
+                retry(0, "rate_limited", 2.0),
                 attempt(0, 200, None),
-                end(None, None, 2, 3, 2.8),
+                end(None, None, 2, 3, 2.7),
             ],
         ),
         (
@@ -89,7 +91,11 @@ def end(kind, code, attempts, requests, seconds):
         ([http(404)], [attempt(0, 404, "http_status"), end("http_status", None, 1, 1, 0)]),
         (
             [throttled(60)],
-            [attempt(0, 429, "rate_limited"), end("deadline_exceeded", None, 0, 1, 0)],
+            [
+                attempt(0, 429, "rate_limited"),
+                GateClosed(pause_s=about(60.1)),
+                end("deadline_exceeded", None, 0, 1, 0),
+            ],
         ),
     ],
     ids=["success", "retries", "free repeat", "refusal", "bare status", "no time"],

@@ -319,3 +319,36 @@ def enter_outside_of_a_task(sweep, loop):
     loop.call_soon(callback)
     loop.run_forever()
     raise caught[0]
+
+
+def test_a_limit_at_a_moment_ends_there(run):
+    """However late it is entered; one at a moment that has passed ends at once."""
+
+    async def main():
+        sweep = Sweep(asyncio.get_running_loop())
+        ended = []
+        for when in (5.0, 7.0, 6.0):
+            try:
+                with sweep.until(when):
+                    await asyncio.sleep(1000)
+            except TimeoutError:
+                ended.append(now())
+        sweep.close()
+        return ended
+
+    assert run(main()) == [pytest.approx(s, abs=1e-5) for s in (5, 7, 7)]
+
+
+def test_without_a_moment_there_is_no_limit_and_no_timer(run):
+    """None costs nothing, and closing the sweep does not end what has no limit."""
+
+    async def main():
+        loop = CountingLoop()
+        sweep = Sweep(loop)
+        with sweep.until(None):
+            await asyncio.sleep(1000)
+            sweep.close()
+            await asyncio.sleep(1)
+        return loop.made, now()
+
+    assert run(main()) == (0, pytest.approx(1001))

@@ -40,6 +40,11 @@ READ = [
     ("ITEM_DEADLINE_S", "60", 60.0),
     ("ITEM_DEADLINE_S", "None", None),
     ("CONCURRENCY", "8", 8),
+    ("RATE_PER_S", "50", 50.0),
+    ("RATE_PER_S", "0.5", 0.5),
+    ("BURST", "2.5", 2.5),
+    ("ADAPTIVE", "no", False),
+    ("SINGLE_FLIGHT", "yes", True),
 ]
 
 
@@ -114,6 +119,14 @@ BAD = [
     ({"DEADLINE_S": "nan"}, "^deadline_s must be a number greater than 0"),
     ({"TRUST_ENV": "maybe"}, "^ALTCRAFT_TRUST_ENV='maybe' cannot be read: yes or no is expected"),
     ({"NOT_A_MEMBER": "404;440"}, "^ALTCRAFT_NOT_A_MEMBER='404;440' cannot be read: "),
+    ({"RATE_PER_S": "fast"}, "^ALTCRAFT_RATE_PER_S='fast' cannot be read: a number is expected"),
+    ({"RATE_PER_S": "50/s"}, "^ALTCRAFT_RATE_PER_S='50/s' cannot be read: a number is expected"),
+    ({"RATE_PER_S": "0"}, "^rate_per_s must be a number greater than 0"),
+    ({"RATE_PER_S": "inf"}, "^rate_per_s must be a number greater than 0"),
+    ({"BURST": "many"}, "^ALTCRAFT_BURST='many' cannot be read: a number is expected"),
+    ({"BURST": "0.5"}, "^burst must be a number at least 1"),
+    ({"ADAPTIVE": "maybe"}, "^ALTCRAFT_ADAPTIVE='maybe' cannot be read: yes or no is expected"),
+    ({"SINGLE_FLIGHT": "2"}, "^ALTCRAFT_SINGLE_FLIGHT='2' cannot be read: yes or no is expected"),
     ({"MAX_ATTEMPTS": "0"}, "^max_attempts must be a whole number of at least 1"),
     ({"POINTS_CURRENCY_IID": "stars"}, "^ALTCRAFT_POINTS_CURRENCY_IID='stars' cannot be read: "),
     ({"POINTS_CURRENCY_IID": "0"}, "^the currency's internal id must be 1 or greater"),

@@ -13,7 +13,6 @@ from altcraft_balance.settings import (
     Limits,
     RetryPolicy,
     Timeouts,
-    checked_seconds,
     endpoint_url,
 )
 
@@ -292,18 +291,3 @@ def test_a_proxys_password_is_not_quoted(proxy):
         settings(proxy=proxy)
     lines = traceback.TracebackException.from_exception(caught.value).format_exception_only()
     assert "canary" not in "".join(lines)
-
-
-@pytest.mark.parametrize("value", [None, 0.001, 5, 1e9])
-def test_a_deadline_may_be_none(value):
-    """None is no limit."""
-    assert checked_seconds(value, "deadline_s") == value
-
-
-@pytest.mark.parametrize("value", [0, -1, True, "5", float("nan"), float("inf"), 2e9])
-def test_a_deadline_that_is_no_time_is_refused(value):
-    """The sentence says what is accepted."""
-    with pytest.raises(
-        ConfigurationError, match=r"^deadline_s must be a number of seconds above 0"
-    ):
-        checked_seconds(value, "deadline_s")

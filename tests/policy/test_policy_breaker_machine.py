@@ -1,0 +1,111 @@
+"""The breaker against a model that knows no table: failures in a row, and one probe."""
+
+import math
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from altcraft_balance.policy.breaker import Breaker
+
+draws = st.floats(0, 1, exclude_max=True)
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Attempts begin when the breaker lets them, and end in any order."""
+
+    def __init__(self):
+        super().__init__()
+        self.breaker, self.now = Breaker(), 0.0
+        self.running, self.in_a_row, self.silent_from = 0, 0, []
+        self.probe, self.open, self.probed_at, self.ever = False, False, -math.inf, False
+
+    @rule(seconds=st.floats(0.001, 1) | st.floats(1, 40))
+    def time_goes_by(self, seconds):
+        self.now += seconds
+
+    @precondition(lambda self: self.open and not self.probe)
+    @rule()
+    def time_goes_by_until_a_probe_is_due(self):
+        self.now += self.breaker.wait_s(self.now)
+
+    @precondition(lambda self: self.breaker.wait_s(self.now) == 0)
+    @rule(draw=draws, many=st.integers(1, 30))
+    def send(self, draw, many):
+        for _ in range(many):
+            if self.breaker.wait_s(self.now):
+                break
+            probe = self.breaker.sent(self.now, draw)
+            assert probe is self.open
+            if probe:
+                assert not self.probe
+                self.probe, self.probed_at = True, self.now
+            else:
+                self.running += 1
+
+    @precondition(lambda self: self.running)
+    @rule(draw=draws, many=st.integers(1, 25), replied=st.booleans())
+    def fail(self, draw, many, replied):
+        for _ in range(min(many, self.running)):
+            self.running -= 1
+            opened = self.breaker.failed(self.now, probe=False, draw=draw, replied=replied)
+            if self.open:
+                assert not opened
+                continue
+            self.in_a_row += 1
+            self.silent_from = [] if replied else [*self.silent_from, self.now]
+            silent = len(self.silent_from) >= 5 and self.now - self.silent_from[0] >= 0.5
+            assert opened is (self.in_a_row >= 20 or silent)
+            self.open = opened
+            self.probed_at = self.now if opened else self.probed_at
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def answer(self):
+        self.running -= 1
+        assert not self.breaker.answered(probe=False)
+        self.ever = True
+        if not self.open:
+            self.in_a_row, self.silent_from = 0, []
+
+    @precondition(lambda self: self.probe)
+    @rule()
+    def answer_the_probe(self):
+        assert self.breaker.answered(probe=True)
+        self.probe = self.open = False
+        self.in_a_row, self.silent_from, self.ever = 0, [], True
+
+    @precondition(lambda self: self.probe)
+    @rule(draw=draws, replied=st.booleans())
+    def fail_the_probe(self, draw, replied):
+        assert self.breaker.failed(self.now, probe=True, draw=draw, replied=replied)
+        self.probe = False
+
+    @precondition(lambda self: self.probe)
+    @rule()
+    def lose_the_probe(self):
+        self.breaker.lost(self.now)
+        self.probe, self.probed_at = False, -math.inf
+        assert self.breaker.wait_s(self.now) == 0
+
+    @invariant()
+    def the_states_agree(self):
+        word = ("probing" if self.probe else "open") if self.open else "closed"
+        assert self.breaker.state.value == word
+
+    @invariant()
+    def nobody_waits_without_reason_or_end(self):
+        wait_s = self.breaker.wait_s(self.now)
+        if not self.open:
+            assert wait_s == 0
+        elif self.probe:
+            assert wait_s == math.inf
+        else:
+            assert 0 <= wait_s <= 30
+            assert wait_s > 0 or self.now - self.probed_at >= 1 - 1e-9
+
+    @invariant()
+    def an_outage_is_one_of_a_server_that_was_there(self):
+        assert not self.breaker.is_outage(self.now) or (self.open and self.ever)
+
+
+TestBreakerMachine = BreakerMachine.TestCase
