@@ -145,7 +145,9 @@ class DeadlineExceeded(AltcraftBalanceError):
     """The time for the whole lookup is up, or no further attempt fits into it.
 
     Attributes:
-        phase: what the time went to: ``slot``, ``attempt``, ``backoff``, ``token`` or ``run``.
+        phase: what the time went to, or would go to: ``attempt``, ``backoff`` before a repeat, a
+            ``slot``, the ``gate`` that a throttled answer closed, the ``rate``, the ``breaker``,
+            the retry ``budget``, a ``token``, or the ``run``.
         last_error: the error of the last attempt, if one was made.
     """
 

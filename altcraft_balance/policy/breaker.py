@@ -129,10 +129,14 @@ class Breaker:
             self._silent_since = now
         self._silent += 1
 
-    def lost(self, now: float) -> None:
-        """The probe has no end that says anything: the next one may go at once."""
+    def lost(self, now: float, *, sent: bool) -> None:
+        """The probe has no end that says anything: the next one goes when it would have gone.
+
+        One that was never sent leaves its turn to the next at once.
+        """
         self._move(_Event.LOST)
-        self._probe_at = now
+        if not sent:
+            self._probe_at = now
 
     def _move(self, event: _Event) -> None:
         self.state = _NEXT[self.state, event]

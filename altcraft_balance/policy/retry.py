@@ -104,7 +104,8 @@ def after_failure(
     throttled = what is What.THROTTLED
     wait_s = asked_s if throttled else asked_s + backoff_s(policy, progress.attempts, draw)
     if left_s is not None and wait_s >= left_s:
-        return Stop(_out_of_time(error, wait_s, phase="backoff"), progress)
+        phase = "gate" if throttled else "backoff"
+        return Stop(_out_of_time(error, wait_s, phase=phase), progress)
     return Again(0.0 if throttled else wait_s, progress)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import math
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
@@ -111,6 +112,10 @@ class Admission:
     def _begin(self, waiter: _Waiter, nap_s: float) -> None:
         waiter.since = now = self._loop.time()
         if nap_s > 0:
+            stop = self._traffic.shut(now)
+            if stop and stop.wait_s > nap_s and self._is_hopeless(waiter, stop, now):
+                waiter.turn.set_result(stop)
+                return
             self._naps += 1
             heapq.heappush(self._asleep, (now + nap_s, self._naps, waiter))
             self._wake_up_at(now + nap_s)
@@ -210,12 +215,12 @@ class Admission:
         obstacle = self._traffic.shut(now)
         if obstacle is None:
             return
-        for queue in self._queues:
-            for waiter in list(queue):
-                if not waiter.turn.done() and self._is_hopeless(waiter, obstacle, now):
-                    del queue[waiter]
-                    self._count_wait(waiter, now)
-                    waiter.turn.set_result(obstacle)
+        asleep = (waiter for _, _, waiter in self._asleep)
+        for waiter in [*itertools.chain(*self._queues, asleep)]:
+            if not waiter.turn.done() and self._is_hopeless(waiter, obstacle, now):
+                self._queues[waiter.rank].pop(waiter, None)
+                self._count_wait(waiter, now)
+                waiter.turn.set_result(obstacle)
 
     # ── the timer ────────────────────────────────────────────────────────────────────────────
 

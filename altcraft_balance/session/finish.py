@@ -75,6 +75,8 @@ def _ended_with(
             _note_latency(session, now, sent_at, answered=False)
     if stopped:
         session.admission.refuse_hopeless()
+        if session.flights is not None:
+            session.flights.refuse_hopeless()
 
 
 def _note_latency(session: Session, now: float, sent_at: float, *, answered: bool = True) -> None:

@@ -63,6 +63,9 @@ class Watch(Protocol):
         """It has failed with `error`, and another will follow in `wait_s` seconds."""
 
 
+_NOT_ASKED: Final = "the server has been failing, and is not asked for now"
+
+
 class _Over(Exception):
     """The lookup ends with `error`, without another attempt."""
 
@@ -297,11 +300,12 @@ class Lookup:
     def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
         if not self._call or refusal.reason != "breaker":
             return self._late(refusal.reason, refusal.wait_s)
-        return CircuitOpen(
-            self._with_last_error("the server has been failing, and is not asked for now"),
-            retry_after_s=self._session.traffic.closed_s(self._session.clock()),
-            maybe_sent=self._last_error is not None and self._last_error.maybe_sent,
-        )
+        retry_after_s = self._session.traffic.closed_s(self._session.clock())
+        if (last := self._last_error) is None:
+            return CircuitOpen(_NOT_ASKED, retry_after_s=retry_after_s)
+        if last.retry_after_s is None:  # it was asked, and its own failure says more
+            last.retry_after_s = retry_after_s
+        return last
 
     def _with_last_error(self, message: str) -> str:
         last = self._last_error

@@ -216,12 +216,15 @@ class Traffic:
     def silent(self, passed: Pass, now: float) -> None:
         """The attempt says nothing about the server."""
         if passed.probe:
-            self.breaker.lost(now)
+            self.breaker.lost(now, sent=True)
+            self._tell_breaker(now)
 
     def unused(self, passed: Pass, now: float) -> None:
         """With this pass nothing was sent."""
         self.budget.give_back(passed.paid)
-        self.silent(passed, now)
+        if passed.probe:
+            self.breaker.lost(now, sent=False)
+            self._tell_breaker(now)
 
     def _recovered(self, now: float) -> None:
         self.budget.refill()

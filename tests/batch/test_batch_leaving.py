@@ -127,7 +127,7 @@ async def test_no_item_sleeps_past_the_runs_deadline(wire):
     async with opened(wire) as client:
         outcomes, _ = await read(client, members(2), run_deadline_s=5)
         assert now() < 1
-    assert [(o.error.phase, o.error.retry_after_s) for o in outcomes] == [("backoff", 60)] * 2
+    assert [(o.error.phase, o.error.retry_after_s) for o in outcomes] == [("gate", 60)] * 2
 
 
 @pytest.mark.parametrize(("item_s", "run_s", "ends_s"), [(2, 5, 2), (5, 2, 2), (None, 2, 2)])

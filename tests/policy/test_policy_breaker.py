@@ -36,7 +36,7 @@ STEPS = [
     (opened, lambda b: b.answered(probe=False), OPEN, False),
     (probing, lambda b: b.answered(probe=True), CLOSED, True),
     (probing, lambda b: fails(b, 5.0, probe=True), OPEN, True),
-    (probing, lambda b: b.lost(5.0), OPEN, None),
+    (probing, lambda b: b.lost(5.0, sent=True), OPEN, None),
     (probing, lambda b: fails(b, 5.0), PROBING, False),
     (probing, lambda b: b.answered(probe=False), PROBING, False),
 ]
@@ -148,12 +148,19 @@ def test_a_probe_that_is_answered_ends_it_all():
     assert breaker.wait_s(50.0) == 1.0
 
 
-def test_a_probe_that_was_lost_is_followed_by_another_at_once():
-    """Its caller went away: nothing is known, and nobody should wait for it."""
+def test_a_probe_that_was_never_sent_leaves_its_turn_to_the_next():
+    """Its caller went away before: nobody should wait for it."""
     breaker = probing()
-    breaker.lost(1.5)
+    breaker.lost(1.5, sent=False)
     assert (breaker.state, breaker.wait_s(1.5)) == (OPEN, 0.0)
     assert breaker.sent(1.5, 0.0)
+
+
+def test_callers_that_give_up_do_not_probe_without_a_pause():
+    """A probe that was cut off counts as one: the next is due when it would have been."""
+    breaker = probing()
+    breaker.lost(1.5, sent=True)
+    assert (breaker.state, breaker.wait_s(1.5)) == (OPEN, 0.5)
 
 
 @pytest.mark.parametrize("answer", [True, False])

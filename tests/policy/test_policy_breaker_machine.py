@@ -81,11 +81,13 @@ class BreakerMachine(RuleBasedStateMachine):
         self.probe = False
 
     @precondition(lambda self: self.probe)
-    @rule()
-    def lose_the_probe(self):
-        self.breaker.lost(self.now)
-        self.probe, self.probed_at = False, -math.inf
-        assert self.breaker.wait_s(self.now) == 0
+    @rule(sent=st.booleans())
+    def lose_the_probe(self, sent):
+        self.breaker.lost(self.now, sent=sent)
+        self.probe = False
+        if not sent:
+            self.probed_at = -math.inf
+            assert self.breaker.wait_s(self.now) == 0
 
     @invariant()
     def the_states_agree(self):

@@ -88,7 +88,7 @@ def test_a_wait_that_reaches_the_deadline_is_not_begun(error, left_s, wait_s):
     assert type(decision) is Stop
     ended = decision.error
     assert type(ended) is errors.DeadlineExceeded
-    assert ended.phase == "backoff"
+    assert ended.phase == ("gate" if isinstance(error, errors.RateLimited) else "backoff")
     assert ended.last_error is error
     assert ended.retry_after_s == wait_s
     assert ended.maybe_sent is error.maybe_sent

@@ -92,17 +92,21 @@ async def test_a_call_without_a_deadline_has_the_attempts_limit(wire):
 
 
 @pytest.mark.parametrize(
-    ("reply", "retry_after_s"),
-    [(throttled(60), 60), (http(503, retry_after="60"), 60), (http(500, retry_after="60"), 60)],
+    ("reply", "phase"),
+    [
+        (throttled(60), "gate"),
+        (http(503, retry_after="60"), "gate"),
+        (http(500, retry_after="60"), "backoff"),
+    ],
     ids=str,
 )
-async def test_a_pause_that_does_not_fit_fails_at_once(wire, reply, retry_after_s):
+async def test_a_pause_that_does_not_fit_fails_at_once(wire, reply, phase):
     """The caller learns now, and not at the deadline, when it is worth asking again."""
     wire.script.append(reply)
     async with opened(wire, deadline_s=30) as client:
         error = await failure(client)
     assert now() < 0.01
-    assert (error.phase, error.retry_after_s) == ("backoff", retry_after_s)
+    assert (error.phase, error.retry_after_s) == (phase, 60)
     assert error.last_error.status == reply.status
     assert error.maybe_sent
     assert error.transient

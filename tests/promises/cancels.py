@@ -1,0 +1,110 @@
+"""Cancels lookups and batches at random moments, and prints what was left of them as JSON.
+
+On real sockets: the connections can be reset, and descriptors counted.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import AltcraftBalanceError
+from altcraft_balance.models import ByEmail
+from altcraft_balance.sandbox import Sandbox
+from altcraft_balance.settings import RetryPolicy
+from tests.promises.child import answer, options_of
+from tests.promises.virtual import steady
+
+SLOTS, AT_ONCE = 32, 100
+FAULTS = "reset=0.05,status500=0.05,idle_close=0.1,late_408=0.05,stray=0.05,truncated=0.02"
+
+
+def descriptors():
+    """How many this process has open."""
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+async def call(client, rng):
+    await client.get_balance(ByEmail(f"member-{rng.randrange(1000)}@example.com"))
+
+
+async def batch(client, rng):
+    members = [f"member-{rng.randrange(1000)}@example.com" for _ in range(rng.randint(1, 5))]
+    async with client.stream_balances(members, by=ByEmail) as outcomes:
+        async for _ in outcomes:
+            await asyncio.sleep(0)
+
+
+async def cancel_some(client, rng, ends):
+    """Start one after another and cancel most of them, until enough were cancelled."""
+    while ends["cancelled"] < asked.cancels:
+        task = asyncio.create_task(rng.choice((call, call, batch))(client, rng))
+        for _ in range(rng.randint(1, 2)):
+            await asyncio.sleep(rng.choice((0, 0, rng.uniform(0, 0.02), rng.uniform(0, 0.2))))
+            task.cancel()
+        await asyncio.wait([task])
+        ends[end_of(task)] += 1
+
+
+def end_of(task):
+    if task.cancelled():
+        return "cancelled"
+    error = task.exception()
+    if error is None or isinstance(error, AltcraftBalanceError):
+        return "ended"
+    return f"raised {type(error).__name__}: {error}"
+
+
+async def most_at_once(client, rng):
+    """How many slots are in use at most when all are wanted."""
+    most, lookups = 0, asyncio.gather(*(call(client, rng) for _ in range(4 * SLOTS)))
+    while not lookups.done():
+        most = max(most, client.stats().slots_in_use)
+        await asyncio.sleep(0)
+    await lookups
+    return most
+
+
+def make_client(url):
+    return BalanceClient(
+        url,
+        token="sandbox-token",
+        loyalty_program_id=123,
+        limits=steady(SLOTS),
+        retry=RetryPolicy(max_attempts=20, base_s=0.01, cap_s=0.1),
+    )
+
+
+async def main():
+    rng, ends = random.Random(asked.seed), Counter()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: ends.update([f"the loop was told: {context['message']}"])
+    )
+    before = descriptors()
+    sandbox = Sandbox(faults=FAULTS, seed=asked.seed, latency_s=0.002, jitter_s=0.01)
+    async with sandbox, make_client(sandbox.url) as client:
+        await asyncio.gather(*(cancel_some(client, rng, ends) for _ in range(AT_ONCE)))
+        left = left_in(client)
+        left["slots lost"] = SLOTS - await most_at_once(client, rng)
+    await asyncio.sleep(0)
+    left["tasks"] = len(asyncio.all_tasks()) - 1
+    left["descriptors"] = descriptors() - before
+    cancelled, ended = ends.pop("cancelled"), ends.pop("ended", 0)
+    return {"cancelled": cancelled, "ended": ended, "left": left, "odd": dict(ends)}
+
+
+def left_in(client):
+    """What an open client that nobody uses still holds."""
+    stats = client.stats()
+    carrying = client._session.transport._session.connector._acquired
+    return {
+        "lookups": stats.in_progress,
+        "slots": stats.slots_in_use,
+        "connections": len(carrying),
+    }
+
+
+if __name__ == "__main__":
+    asked = options_of(__doc__, cancels=10_000, seed=1)
+    answer(asyncio.run(main()))

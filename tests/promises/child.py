@@ -1,0 +1,48 @@
+"""Promises of many lookups run as programs of their own, `python -m tests.promises.<name>`."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from tests.promises.table import ROOT
+
+#: Development mode and coverage make a lookup ten times slower.
+SLOWERS = (
+    "PYTHONDEVMODE",
+    "PYTHONASYNCIODEBUG",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+)
+
+
+def in_child(program, *, limit_s=300, **options):
+    """What the program answers, with `options` as its arguments; warnings are errors in it."""
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    environment = {name: value for name, value in os.environ.items() if name not in SLOWERS}
+    command = [sys.executable, "-W", "error", "-m", f"tests.promises.{program}", *arguments]
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def options_of(description, **defaults):
+    """A program's options: their names, and their values when they are not given."""
+    parser = argparse.ArgumentParser(description=description)
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    return parser.parse_args()
+
+
+def answer(result):
+    """Hand `result` to whoever started this program."""
+    sys.stdout.write(json.dumps(result))

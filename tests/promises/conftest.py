@@ -1,0 +1,40 @@
+"""What every promise has: a row in the table, a size by `--scale`, and a process of its own.
+
+A test states its row first and says at its end what came of it::
+
+    def test_it(promise, size):
+        stated = promise(8, "jitter is uniform")
+        ...
+        stated.came(tried=100_000, failed=0, figure="p = 0.31")
+"""
+
+import pytest
+
+from tests.promises.table import PromiseTable, Stated
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(PromiseTable(config), "promise-table")
+
+
+@pytest.fixture
+def promise(request):
+    """State which row a test proves; at the full size it is skipped if this tree has done it."""
+    table = request.config.pluginmanager.get_plugin("promise-table")
+
+    def promise(row, title):
+        done = table.done(request.node.nodeid)
+        stated = Stated(row, title)
+        request.node.user_properties.append(("promise", done or stated.line))
+        if done is not None:
+            pytest.skip(f"row {row} is done for this commit: --cache-clear forgets it")
+        return stated
+
+    return promise
+
+
+@pytest.fixture
+def size(request):
+    """The number of cases: the first one, or with `--scale full` the second."""
+    is_full = request.config.getoption("scale") == "full"
+    return lambda small, full: full if is_full else small

@@ -1,0 +1,115 @@
+"""What single scenarios promise beyond what holds in all of them.
+
+`SHARED_PACING` says whether the client paces all its lookups together. While it does not, the
+bounds that need it are expected to fail; this is the one place to change when it does.
+"""
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from tests.simulation.report import Report
+
+SHARED_PACING = False
+
+
+@frozen
+class Bound:
+    """A promise about a report.
+
+    Attributes:
+        says: the promise.
+        holds: whether a report keeps it.
+        needs_pacing: whether it can only be kept when lookups are paced together.
+        promised: whether the client promises it; else it is what one would wish for, a figure to
+            be looked at and to be made better.
+    """
+
+    says: str
+    holds: Callable[[Report], bool]
+    needs_pacing: bool = True
+    promised: bool = True
+
+
+def quick(factor):
+    """The wish that a run takes no longer than so many times what it cannot take less than."""
+    return Bound(
+        f"at most {factor} of the ideal time and the pauses asked for",
+        lambda report: report.time_s <= factor * (report.ideal_s + report.paused_s),
+        promised=False,
+    )
+
+
+NOTHING_FAILED = Bound("no item fails", lambda report: not report.failed)
+NOTHING_FAILED_YET = Bound("no item fails", lambda report: not report.failed, needs_pacing=False)
+PAUSE_OBEYED = Bound(
+    "no request is begun while Retry-After runs", lambda report: not report.requests_in_pause
+)
+BURST = Bound(
+    "after the outage at most 25 % of a second's capacity come within 100 ms",
+    lambda report: report.worst_100_ms_after <= 50,
+)
+RECOVERED = Bound(
+    "90 % of the capacity are reached within 30 s of the first answer",
+    lambda report: report.recovered_in_s is not None and report.recovered_in_s <= 30,
+)
+_QUOTA = (
+    Bound("at most 1.02 requests an item", lambda report: report.requests <= 1.02 * report.items),
+    Bound("at most 1.06 of the ideal time", lambda report: report.time_s <= 1.06 * report.ideal_s),
+    PAUSE_OBEYED,
+    NOTHING_FAILED,
+)
+_PROBES = Bound(
+    "at most 35 retries into the outage, then one probe each 1 to 30 s",
+    # A probe may take its 10 s, and connecting 3 s, before the time to the next one begins.
+    lambda report: report.hasty_repeats <= 35 and report.longest_without_probe_s <= 44,
+)
+
+BOUNDS = {
+    "healthy": (
+        NOTHING_FAILED_YET,
+        Bound("one request an item", lambda report: report.requests_per_item == 1, False),
+        Bound(
+            "at most 1.1 of the ideal time",
+            lambda report: report.time_s <= 1.1 * report.ideal_s,
+            False,
+        ),
+    ),
+    "quota": _QUOTA,
+    "quota_known": _QUOTA,
+    "outage": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
+    "recovery": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
+    "silence": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
+    "slow": (NOTHING_FAILED_YET, quick(1.2)),
+    "flapping": (NOTHING_FAILED, quick(1.5)),
+    "bad_connections": (
+        NOTHING_FAILED_YET,
+        Bound(
+            "at most 1.25 requests an item",
+            lambda report: report.requests_per_item <= 1.25,
+            False,
+        ),
+    ),
+    "bad_answers": (
+        NOTHING_FAILED_YET,
+        quick(1.5),
+        Bound(
+            "at most 1.25 requests an item",
+            lambda report: report.requests_per_item <= 1.25,
+            promised=False,
+        ),
+    ),
+    "knee": (NOTHING_FAILED_YET, quick(1.5)),
+    "faults": (
+        NOTHING_FAILED_YET,
+        Bound("at most 1.2 requests an item", lambda report: report.requests_per_item <= 1.2),
+        PAUSE_OBEYED,
+        quick(1.5),
+    ),
+    "mix": (NOTHING_FAILED, PAUSE_OBEYED),
+}
+
+
+def broken_bounds(report):
+    """The bounds of its scenario within which a report does not stay, in words."""
+    return [bound.says for bound in BOUNDS[report.scenario] if not bound.holds(report)]
