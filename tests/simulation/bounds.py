@@ -1,16 +1,10 @@
-"""What single scenarios promise beyond what holds in all of them.
-
-`SHARED_PACING` says whether the client paces all its lookups together. While it does not, the
-bounds that need it are expected to fail; this is the one place to change when it does.
-"""
+"""What single scenarios promise beyond what holds in all of them."""
 
 from collections.abc import Callable
 
 from attrs import frozen
 
 from tests.simulation.report import Report
-
-SHARED_PACING = False
 
 
 @frozen
@@ -20,28 +14,21 @@ class Bound:
     Attributes:
         says: the promise.
         holds: whether a report keeps it.
-        needs_pacing: whether it can only be kept when lookups are paced together.
-        promised: whether the client promises it; else it is what one would wish for, a figure to
-            be looked at and to be made better.
     """
 
     says: str
     holds: Callable[[Report], bool]
-    needs_pacing: bool = True
-    promised: bool = True
 
 
 def quick(factor):
-    """The wish that a run takes no longer than so many times what it cannot take less than."""
+    """A run takes no longer than so many times what it cannot take less than."""
     return Bound(
         f"at most {factor} of the ideal time and the pauses asked for",
         lambda report: report.time_s <= factor * (report.ideal_s + report.paused_s),
-        promised=False,
     )
 
 
 NOTHING_FAILED = Bound("no item fails", lambda report: not report.failed)
-NOTHING_FAILED_YET = Bound("no item fails", lambda report: not report.failed, needs_pacing=False)
 PAUSE_OBEYED = Bound(
     "no request is begun while Retry-After runs", lambda report: not report.requests_in_pause
 )
@@ -67,12 +54,11 @@ _PROBES = Bound(
 
 BOUNDS = {
     "healthy": (
-        NOTHING_FAILED_YET,
-        Bound("one request an item", lambda report: report.requests_per_item == 1, False),
+        NOTHING_FAILED,
+        Bound("one request an item", lambda report: report.requests_per_item == 1),
         Bound(
             "at most 1.1 of the ideal time",
             lambda report: report.time_s <= 1.1 * report.ideal_s,
-            False,
         ),
     ),
     "quota": _QUOTA,
@@ -80,28 +66,26 @@ BOUNDS = {
     "outage": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "recovery": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "silence": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
-    "slow": (NOTHING_FAILED_YET, quick(1.2)),
-    "flapping": (NOTHING_FAILED, quick(1.5)),
+    "slow": (NOTHING_FAILED, quick(1.2)),
+    "flapping": (NOTHING_FAILED,),
     "bad_connections": (
-        NOTHING_FAILED_YET,
+        NOTHING_FAILED,
         Bound(
             "at most 1.25 requests an item",
             lambda report: report.requests_per_item <= 1.25,
-            False,
         ),
     ),
     "bad_answers": (
-        NOTHING_FAILED_YET,
+        NOTHING_FAILED,
         quick(1.5),
         Bound(
             "at most 1.25 requests an item",
             lambda report: report.requests_per_item <= 1.25,
-            promised=False,
         ),
     ),
-    "knee": (NOTHING_FAILED_YET, quick(1.5)),
+    "knee": (NOTHING_FAILED, quick(2)),
     "faults": (
-        NOTHING_FAILED_YET,
+        NOTHING_FAILED,
         Bound("at most 1.2 requests an item", lambda report: report.requests_per_item <= 1.2),
         PAUSE_OBEYED,
         quick(1.5),

@@ -4,25 +4,19 @@ import functools
 
 import pytest
 
-from tests.simulation.bounds import BOUNDS, SHARED_PACING
+from tests.simulation.bounds import BOUNDS
 from tests.simulation.child import begin, figures_of
 from tests.simulation.scenarios import SCENARIOS
 
 #: Items, in the place of the scenario's own number, where that takes long.
 SIZES = {
-    "quota": 1000,
-    "quota_known": 1000,
     "outage": 1500,
     "recovery": 3000,
     "silence": 1500,
     "flapping": 1500,
     "bad_connections": 700,
     "bad_answers": 700,
-    "knee": 700,
-    "faults": 700,
 }
-#: Without shared pacing the client has no such setting.
-NAMES = [name for name in SCENARIOS if SHARED_PACING or not SCENARIOS[name].limits]
 
 
 @functools.cache
@@ -34,25 +28,20 @@ def figures(name, seed=1):
 
 
 def bounds():
-    """A test for each bound of each scenario; what is not promised, or not yet, may fail."""
-    for name in NAMES:
+    """A test for each bound of each scenario."""
+    for name in SCENARIOS:
         for bound in BOUNDS[name]:
-            marks = ()
-            if not bound.promised:
-                marks = pytest.mark.xfail(reason="a wish, no promise")
-            elif bound.needs_pacing and not SHARED_PACING:
-                marks = pytest.mark.xfail(reason="no shared pacing yet")
-            yield pytest.param(name, bound, marks=marks, id=f"{name}: {bound.says}")
+            yield pytest.param(name, bound, id=f"{name}: {bound.says}")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_input_has_one_right_outcome(name):
     """In every scenario each input has exactly one outcome, and each balance is its member's."""
     assert figures(name)["problems"] == []
     assert figures(name)["lost"] == figures(name)["doubled"] == figures(name)["wrong"] == 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_no_more_is_on_the_wire_than_allowed(name):
     """The client never has more requests under way than its concurrency."""
     assert figures(name)["most_on_wire"] <= SCENARIOS[name].concurrency
