@@ -3,7 +3,8 @@
 Permits come from the store in small lots and are used at once: one that lies about for longer
 than a moment is thrown away, since the second it was meant for is over. While the store is away
 this process goes on with its share of the rate, says so once, and asks the store now and then
-whether it is back. Whatever the store does, nobody is lost and nobody waits for it for ever.
+whether it is back; then it keeps to both for as long as the others may take to find that out.
+Whatever the store does, nobody is lost and nobody waits for it for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from altcraft_balance.pace.store import Store, StoreAway, Taken
+from altcraft_balance.pace.store import LONGEST_TAKE_S, Store, StoreAway, Taken
 from altcraft_balance.policy.pace import Gcra
 from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.telemetry.events import Event, RateStoreChanged
@@ -51,7 +52,8 @@ class SharedPace:
         self._loop = asyncio.get_running_loop()
         self._permits = 0  # below 0: sent without a permit, still to be made up for
         self._fresh_until = self._ask_at = -math.inf
-        self._alone: Gcra | None = None
+        self._away, self._share_until = False, -math.inf
+        self._alone: Gcra | None = None  # this process's share, while it is to be kept
         self._fetching: asyncio.Task[None] | None = None
 
     @property
@@ -61,22 +63,37 @@ class SharedPace:
 
     def wait_s(self, now: float, ahead: int = 0) -> float:
         """Seconds until there may be a permit; `math.inf` while the store is asked for some."""
+        share_s = self._share_wait_s(now, ahead)
+        if self._away:
+            self._ask_if_due(now)
+            return share_s
+        if share_s:
+            return share_s
         if self._permits > 0 and now < self._fresh_until:
             return 0.0
-        if self._fetching is None and now >= self._ask_at:
-            self._fetching = self._loop.create_task(self._fetch(), name="altcraft_balance rate")
-        if self._alone is not None:
-            return self._alone.wait_s(now, ahead)
+        self._ask_if_due(now)
         at_least_s = ahead / self._rate.per_s
         if self._fetching is None:
             return max(at_least_s, self._ask_at - now)
         return at_least_s or math.inf
 
+    def _share_wait_s(self, now: float, ahead: int) -> float:
+        if self._alone is None:
+            return 0.0
+        if not self._away and now >= self._share_until:
+            self._alone = None
+            return 0.0
+        return self._alone.wait_s(now, ahead)
+
+    def _ask_if_due(self, now: float) -> None:
+        if self._fetching is None and now >= self._ask_at:
+            self._fetching = self._loop.create_task(self._fetch(), name="altcraft_balance rate")
+
     def spend(self, now: float) -> None:
         """One request goes out."""
         if self._alone is not None:
             self._alone.spend(now)
-        else:
+        if not self._away:
             self._permits -= 1
 
     async def aclose(self) -> None:
@@ -108,15 +125,17 @@ class SharedPace:
         self._permits = owed + taken.granted
         self._fresh_until = now + _FRESH_S
         self._ask_at = now if taken.granted else now + taken.retry_after_s
-        if self._alone is not None:
-            self._alone = None
+        if self._away:
+            self._away = False
+            # The others may not have found it yet, and go on with their shares.
+            self._share_until = now + _ASK_AGAIN_S + LONGEST_TAKE_S
             _LOG.warning("the store of the shared rate is back")
             self._tell(RateStoreChanged(away=False, rate_per_s=self._rate.per_s))
 
     def _go_alone(self, trouble: str) -> None:
         self._ask_at = self._loop.time() + _ASK_AGAIN_S
-        if self._alone is None:
-            share_per_s, self._permits = self._rate.share_per_s, 0
+        if not self._away:
+            share_per_s, self._permits, self._away = self._rate.share_per_s, 0, True
             self._alone = Gcra(share_per_s)
             _LOG.warning(
                 "the store of the shared rate is away (%s): going on with this process's share, "
