@@ -1,7 +1,8 @@
 """The table of permits in PostgreSQL, for the one thread that waits for it.
 
-pyrate-limiter's bucket logs each permit as a row and counts the rows of a window, under a lock on
-the table that it does not wait for.
+pyrate-limiter's bucket logs each permit as a row and counts the rows of a window. Time is the
+server's, asked by ourselves: the bucket's own clock goes on with this host's time, and a traceback
+in the log, when the server is away.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any, Final
 import psycopg
 from pyrate_limiter import PostgresBucket, RateItem
 
-from altcraft_balance.pace.clock import ServerClock
 from altcraft_balance.pace.connection import OneConnection
 from altcraft_balance.pace.rates import window_rates
 from altcraft_balance.pace.reason import reason_of
@@ -22,20 +22,18 @@ from altcraft_balance.secret import HiddenStr
 
 __all__ = ["Ledger"]
 
-_LOCKED_S: Final = (0.001, 0.004)  # a take holds the lock for a millisecond or two
+_LOCKED_S: Final = 0.005
 _SWEEP_EVERY_S: Final = (0.5, 1.5)  # drawn, so that not all processes sweep at once
-_CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8"
 
 
 class Ledger:
     """Takes permits, over a connection that it makes when it needs one."""
 
     def __init__(self, url: HiddenStr, name: str, per_s: float, burst: float | None) -> None:
-        self.link = OneConnection(url)
+        self.link = OneConnection(url, name)
         self.rates, self.portion = window_rates(per_s, burst)
         self._url = url
         self._name = name
-        self._clock = ServerClock()
         self._bucket: PostgresBucket | None = None
         self._sweep_at = 0.0
 
@@ -57,15 +55,15 @@ class Ledger:
         raise StoreAway(reason)
 
     def _take(self, wanted: int) -> Taken:
-        bucket = self._ready_bucket()
-        self._sweep(bucket)
-        now_ms = self._now_ms()  # last, so that the permits are hardly older than their rows say
-        # No awaitable: the bucket is a synchronous one.
-        decision: Any = bucket.put_decision(RateItem(self._name, now_ms, weight=wanted))
+        self._sweep()
+        with self.link.turn() as now_ms:
+            item = RateItem(self._name, now_ms, weight=wanted)
+            # No awaitable: the bucket is a synchronous one.
+            decision: Any = self._ready_bucket().put_decision(item)
         if decision.allowed:
             return Taken(wanted)
-        if decision.retry_after_ms is None:  # somebody holds the lock
-            return Taken(0, random.uniform(*_LOCKED_S))
+        if decision.retry_after_ms is None:  # a vacuum, say, has the table locked
+            return Taken(0, _LOCKED_S)
         return refused(decision.retry_after_ms / 1000, self.rates[-1].interval / 1000)
 
     def _ready_bucket(self) -> PostgresBucket:
@@ -74,22 +72,13 @@ class Ledger:
             self._bucket = PostgresBucket(pool, self._name, self.rates)
         return self._bucket
 
-    def _now_ms(self) -> int:
-        # Not by the bucket's own clock: that one logs a traceback when the server is away, and
-        # goes on with this host's time.
-        if self._clock.is_stale(time.monotonic()):
-            with self.link.connection() as connection:
-                ((server_ms,),) = connection.execute(_CLOCK).fetchall()
-            self._clock.set(server_ms, time.monotonic())
-        return self._clock.now_ms(time.monotonic())
-
-    def _sweep(self, bucket: PostgresBucket) -> None:
+    def _sweep(self) -> None:
         """Delete the rows of windows gone by, now and then: each take reads the whole table."""
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + random.uniform(*_SWEEP_EVERY_S)
-            bucket.leak(self._now_ms())
+            with self.link.turn() as now_ms:
+                self._ready_bucket().leak(now_ms)
 
     def _forget(self) -> None:
         self.link.drop()
-        self._clock.forget()
         self._bucket = None

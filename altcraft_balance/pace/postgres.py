@@ -41,8 +41,9 @@ class PostgresStore:
 
     async def aclose(self) -> None:
         """Close the connection and end the thread."""
-        loop = asyncio.get_running_loop()
-        self._ledger.link.closed = True
+        if self._ledger.link.closed:
+            return
+        loop, self._ledger.link.closed = asyncio.get_running_loop(), True
         try:
             async with asyncio.timeout(LONGEST_TAKE_S):
                 await loop.run_in_executor(self._thread, self._ledger.link.drop)

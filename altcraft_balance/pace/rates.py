@@ -18,17 +18,19 @@ __all__ = ["gcra_rate", "window_rates"]
 
 _GCRA_SECOND_MS: Final = 1020
 _LOG_SECOND_MS: Final = 1030  # a take of PostgreSQL is some milliseconds of work, often late
+_LOG_MOMENT_MS: Final = 920
 #: A slower rate cannot be told from none, and overflows the server's integers.
 _SLOWEST_PER_S: Final = 1e-6
 _MOST_AT_ONCE: Final = 1000  # a bucket's column for it is a `smallint`
-#: From here on 1 more at once is within 5 % of a second, and makes up for a late timer.
-_PAIRS_FROM_PER_S: Final = 20
+#: Slower permits come one by one; from here on a pair is a tenth of a second at most, and makes
+#: up for a timer that was late.
+_PAIRS_FROM_PER_S: Final = 10
 
 
 def gcra_rate(per_s: float, burst: float | None) -> tuple[Rate, int]:
     """The rate of a GCRA bucket, and how many permits one take may ask for."""
     at_once = _default_burst(per_s) if burst is None else max(1, math.floor(burst))
-    limit = max(1, round(per_s))
+    limit = math.ceil(per_s)
     rate = Rate(limit, _interval_ms(limit, per_s, _GCRA_SECOND_MS), burst=at_once)
     # Half of it: while one waits for its portion, the other half keeps what comes in meanwhile.
     return rate, max(1, min(at_once // 2, _portion(per_s)))
@@ -37,16 +39,16 @@ def gcra_rate(per_s: float, burst: float | None) -> tuple[Rate, int]:
 def window_rates(per_s: float, burst: float | None) -> tuple[list[Rate], int]:
     """The rates of a bucket that logs each permit, and how many one take may ask for.
 
-    A long window holds the rate; a short one, a fourth faster so that it never costs throughput,
-    keeps the permits of a whole second from being taken in its first moment.
+    A long window holds the rate. A short one, somewhat faster so that it does not cost throughput,
+    spreads the permits over the second, for a server that dislikes thuds, and for the moment when
+    the store goes away and each process goes on with its share. A burst of more than
+    a second's permits is a longer window, so that it may come again whenever that has passed.
     """
     at_once = _default_log_burst(per_s) if burst is None else max(1, math.floor(burst))
-    limit = max(1, round(per_s)) if per_s >= _PAIRS_FROM_PER_S else 1
-    limit = max(limit, at_once)
+    limit = max(at_once, math.ceil(per_s) if per_s >= _PAIRS_FROM_PER_S else 1)
     rates = [Rate(limit, _interval_ms(limit, per_s, _LOG_SECOND_MS))]
-    short_ms = math.floor(800 * at_once / per_s)
-    if at_once < limit and short_ms >= 1:
-        rates.insert(0, Rate(at_once, short_ms))
+    if at_once < limit:
+        rates.insert(0, Rate(at_once, max(1, math.floor(_LOG_MOMENT_MS * at_once / per_s))))
     return rates, max(1, min(at_once, _portion(per_s)))
 
 

@@ -78,13 +78,16 @@ class RedisStore:
 
 def _client(url: HiddenStr) -> Redis:
     try:
-        return Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_connect_timeout=LONGEST_TAKE_S / 2,
             socket_timeout=LONGEST_TAKE_S / 2,
             retry=Retry(NoBackoff(), 1),  # a connection that died since the last take
             protocol=2,  # all that is needed, and every server has it
         )
+        pool: Any = client.connection_pool
+        pool.make_connection()  # only this looks at the options; it connects to nothing
+        return client
     except (ValueError, TypeError, RedisError):
         pass
     raise ConfigurationError("url is not one that redis-py takes: see its path and options")

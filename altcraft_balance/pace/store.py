@@ -85,7 +85,7 @@ def open_store(rate: SharedRate, burst: float | None = None) -> Store:
 
         return PostgresStore(url, rate.name, rate.per_s, burst)
     except ImportError as error:
-        missing = error.name or "a package"
+        missing = (error.name or "a package").partition(".")[0]
     raise ConfigurationError(
         f"a rate kept in {rate.kind} needs {missing}: pip install 'altcraft-balance[shared-rate]'"
     )

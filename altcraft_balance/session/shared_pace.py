@@ -24,6 +24,7 @@ __all__ = ["SharedPace"]
 
 _FRESH_S: Final = 0.02
 _ASK_AGAIN_S: Final = 5.0
+_LULL_S: Final = 0.1
 _LOG: Final = logging.getLogger("altcraft_balance")
 
 
@@ -137,6 +138,8 @@ class SharedPace:
         if not self._away:
             share_per_s, self._permits, self._away = self._rate.share_per_s, 0, True
             self._alone = Gcra(share_per_s)
+            # The last permits were for this second, and came in lots.
+            self._alone.spend(self._loop.time() + _LULL_S)
             _LOG.warning(
                 "the store of the shared rate is away (%s): going on with this process's share, "
                 "%g lookups per second",
