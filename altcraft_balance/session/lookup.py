@@ -203,9 +203,7 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         self._taken += passed.paid
-        # A batch's probe of an outage is sent for everybody's sake.
-        breaker = session.traffic.breaker
-        self._spare = passed.probe and not self._call and breaker.is_outage(session.clock())
+        self._spare = passed.probe and self._is_spare()
         if self._watch is not None:
             self._watch.sent()
         sent_at = session.clock()
@@ -220,6 +218,11 @@ class Lookup:
         finally:
             finish(session, passed, result, sent_at=sent_at, taken=self._taken)
         return result
+
+    def _is_spare(self) -> bool:
+        """Whether this probe is sent for everybody's sake: a batch's, in an outage."""
+        session = self._session
+        return not self._call and session.traffic.breaker.is_outage(session.clock())
 
     def _may_repeat(self, passed: Pass) -> bool:
         """Whether the free repeat is not used up, and nothing forbids it."""

@@ -1,0 +1,59 @@
+"""The benchmarks run, and the figures that README promises are not far off."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SLOWERS = (
+    "PYTHONDEVMODE",
+    "PYTHONASYNCIODEBUG",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+)
+
+pytestmark = pytest.mark.slow
+
+
+def printed(name, *arguments):
+    """What a benchmark prints, in a process without coverage and development mode."""
+    environment = {key: value for key, value in os.environ.items() if key not in SLOWERS}
+    ended = subprocess.run(
+        [sys.executable, f"benchmarks/{name}.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_shared_policies_cost_little():
+    """CPU per lookup beside the plain path, in one run; the figure is some 1.15, with room."""
+    table = json.loads(printed("overhead", "--json", "--rounds", "5", "--lookups", "4000"))
+    for row in table.values():
+        assert row["ours_us"] / row["plain_us"] < 1.5, table
+
+
+def test_the_rule_for_the_rate_is_compared():
+    """A line for each kind of server."""
+    assert "bucket of 50" in printed("rates")
+
+
+def test_the_rule_for_the_width_is_compared():
+    """A line for each kind of server and each rule."""
+    assert "AdaptiveWidth" in printed("widths")
+
+
+def test_the_peers_are_compared():
+    """Side by side with what others write; the quickest scenario, one seed."""
+    pytest.importorskip("tenacity", reason="the extra bench is not installed")
+    pytest.importorskip("aiohttp_retry", reason="the extra bench is not installed")
+    assert "per-item backoff" in printed("pacing", "--scenario", "slow", "--seeds", "1")
