@@ -63,7 +63,7 @@ class GateOnly:
     def sent(self, now):
         pass
 
-    def answered(self, now):
+    def answered(self, now, sent_at):
         pass
 
     def throttled(self, now, sent_at, pause_s):
@@ -83,7 +83,7 @@ class Cubic(GateOnly):
             self.measured = 0.8 * self.count / (now - self.since) + 0.2 * self.measured
             self.count, self.since = 0, now
 
-    def answered(self, now):
+    def answered(self, now, sent_at):
         self.count += 1
         self.measure(now)
         if self.rate < math.inf and now >= self.open_at:
@@ -125,7 +125,7 @@ class Between(GateOnly):
             self.rate = max(0.5, 0.99 * (self.high - gap) + 0.4 * probe_s**3)
         return self.rate
 
-    def answered(self, now):
+    def answered(self, now, sent_at):
         self.count += now >= self.open_at or self.event_at == -math.inf
 
     def throttled(self, now, sent_at, pause_s):
@@ -182,14 +182,17 @@ class Loop:
                     self.at(client.wakes_at, client)
                 break
             client.send(now)
-            self.at(now + self.uniform(*self.latency), client, now, self.server.take(now))
+            answered_at = now + self.uniform(*self.latency)
+            # A clock never shows the same moment twice.
+            sent_at = now + 1e-9 * len(client.sends)
+            self.at(answered_at, client, sent_at, self.server.take(now))
 
     def arrive(self, now, client, sent_at, accepted):
         client.under_way -= 1
         if accepted:
             client.left -= 1
             client.answers.append(now)
-            client.rule.answered(now)
+            client.rule.answered(now, sent_at)
         else:
             client.open_at = max(client.open_at, now + self.pause_s * self.uniform(1.0, 1.1))
             client.rule.throttled(now, sent_at, self.pause_s)
@@ -228,6 +231,7 @@ SERVERS = {
     "50 in any second": (lambda: Window(50, 1.0, sliding=True), 50, {}),
     "500 in each 10 s": (lambda: Window(500, 10.0), 500, {}),
     "500 in any 10 s": (lambda: Window(500, 10.0, sliding=True), 500, {}),
+    "no quota, 1 % at random": (lambda: Bucket(2_000, 1_000, at_random=0.01), 50, {}),
     "bucket of 50, and 1 % at random": (lambda: Bucket(50, 50, at_random=0.01), 50, {}),
 }
 

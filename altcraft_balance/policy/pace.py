@@ -20,6 +20,7 @@ from typing import Final
 __all__ = ["Gcra"]
 
 _LATE_TIMERS_S: Final = 0.01
+_LONGEST_S: Final = 1e12  # between two; an endless one, times nothing, would be no number
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait is none: a clock may be unable to show it
 
 
@@ -88,5 +89,5 @@ class Gcra:
         if not rate_per_s > 0:
             raise ValueError(f"rate_per_s must be above 0, not {rate_per_s!r}")
         self._rate_per_s = rate_per_s
-        self._interval_s = 1.0 / rate_per_s
+        self._interval_s = min(1.0 / rate_per_s, _LONGEST_S)
         self._early_s = (self._burst - 1.0) * self._interval_s

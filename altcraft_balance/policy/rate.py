@@ -15,8 +15,11 @@ kept on trial, once for a bucket. Probes grow by a cube of time, not in proporti
 is refused while it is kept falls in proportion, so that clients which share a quota become equal
 (Chiu and Jain, 1989; the cube is CUBIC's, RFC 9438). A rate that is not used up does not grow.
 
-Where most of what was sent after a refused request was answered, no bucket had run empty: such a
-stray refusal pauses everybody, as any does, and changes no rate.
+Some refusals have nothing to do with the rate: one broken server of many. What was under way tells
+them: a bucket that has just refused is empty, so what passes after the refused request is at most
+what it gains, and one. That is proven, for a while, and no refusal lowers the rate below nine
+tenths of it, until most of what was sent after a refused request is refused too. Behind an empty
+bucket that is about its rate; behind a server that refuses at random, about what was sent.
 
 How it compares with CUBIC and AIMD: `python benchmarks/rates.py`.
 """
@@ -45,8 +48,10 @@ _DOUBTED_S: Final = 1.5  # kept so long before it is probed
 _TRUSTED_S: Final = 60.0
 _NEAR: Final = 0.05  # two findings, or a finding and the rate that was refused, agree
 _FEW: Final = 4  # accepted requests are no stretch
-_TELLING: Final = 8  # requests sent after a refused one, at least, tell whether it is stray
-_STRAY: Final = 0.25  # of them were refused, at most
+_TELLING: Final = 8  # requests from a refused one on, at least, prove something
+_AT_ONCE_S: Final = 0.02  # requests closer together may arrive in another order
+_PROVEN: Final = 0.9  # of what was proven is kept: others may want a share
+_PROVEN_S: Final = 30.0
 _LONGEST_CLIMB_S: Final = 30.0  # no float overflows
 _LOOK_S: Final = 0.05
 _FREE_LOOK_S: Final = 1.0
@@ -71,18 +76,6 @@ class _Seen(NamedTuple):
     allowed: float
 
 
-class _Before(NamedTuple):
-    """What a refusal may change."""
-
-    state: _State
-    rate: float
-    found: float
-    stored: float
-    trusted: bool
-    trial: bool
-    stores: bool
-
-
 class AdaptiveRate:
     """The rate to send at so that a server with an unknown quota seldom refuses.
 
@@ -90,20 +83,23 @@ class AdaptiveRate:
     """
 
     __slots__ = (
-        "_age_s", "_answered", "_before", "_closed", "_event_at", "_factor", "_found", "_goodput_before",
-        "_look_at", "_open_at", "_passed", "_passed_after", "_pause_s", "_rate", "_refused", "_refused_at", "_resumed_at", "_seen", "_sent",
-        "_start", "_state", "_stored", "_stores", "_trial", "_trusted",
+        "_age_s", "_answered", "_before_at", "_closed", "_event_at", "_factor", "_found",
+        "_goodput_before", "_look_at", "_open_at", "_passed", "_passed_after", "_passed_s",
+        "_pause_s", "_proven", "_proven_at", "_rate", "_refused", "_refused_at", "_resumed_at",
+        "_seen", "_sent", "_start", "_state", "_stored", "_stores", "_trial", "_trusted",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = _State.FREE
         self._rate = self._passed = math.inf  # what is allowed now, and what surely passed
         self._look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
+        self._before_at = self._refused_at = -math.inf  # the refusal before; a request of the last
         self._closed = self._trusted = False
         self._trial = self._stores = False  # whether the bucket is being tested, and passed as one
-        self._sent = self._answered = self._refused = self._passed_after = 0
-        self._refused_at = math.inf  # while a refusal is looked into: when its request was sent
-        self._before: _Before | None = None
+        self._sent = self._answered = 0
+        self._refused = self._passed_after = 0  # of those sent from `_refused_at` on
+        self._passed_s = self._proven = 0.0  # in so many seconds; and the rate that this proves
+        self._proven_at = -math.inf
         self._found = self._stored = self._age_s = self._goodput_before = 0.0
         self._pause_s = 1.0
         self._start, self._factor = _START, _CLIMB
@@ -122,8 +118,9 @@ class AdaptiveRate:
     def answered(self, now: float, sent_at: float = -math.inf) -> None:
         """Count one answer that does not ask for a pause, to a request sent at `sent_at`."""
         self._answered += 1
-        if sent_at > self._refused_at:
+        if self._closed and sent_at > self._refused_at:
             self._passed_after += 1
+            self._passed_s = max(self._passed_s, sent_at - self._refused_at)
 
     def throttled(self, now: float, sent_at: float, pause_s: float) -> None:
         """Learn from a refusal; those of requests that were under way together are one.
@@ -134,11 +131,8 @@ class AdaptiveRate:
             pause_s: seconds from now in which nothing is sent.
         """
         if sent_at > self._event_at:
-            self._remember(sent_at)
-            if not self._closed and self._state is not _State.FREE:
-                self._learn(now, sent_at)
-            elif not self._seen:
-                self._seen.append(_Seen(sent_at, 0, 0, 0.0))
+            if not self._closed:
+                self._refusal_begins(now, sent_at)
             self._event_at, self._pause_s, self._closed = now, pause_s, True
         self._refused += 1
         self._look_at = self._open_at = max(self._open_at, now + pause_s)
@@ -153,37 +147,33 @@ class AdaptiveRate:
         """Start slowly: this is the first answer after an outage."""
         self._state, self._factor = _State.CLIMB, _RECOVER
         self._start = max(_START, _RESTART * self._goodput_before)
-        self._event_at = now
+        self._event_at, self._proven = now, 0.0
         self._resume(now)
         self._look(now)
 
-    def _remember(self, sent_at: float) -> None:
-        """How it stands before a refusal, in case that turns out to be a stray one."""
-        probing = self._state is _State.KEEP and self._age_s > self._hold_s()
-        self._before = None if probing else _Before(
-            self._state, self._rate, self._found, self._stored, self._trusted, self._trial,
-            self._stores,
-        )  # fmt: skip
-        self._refused, self._passed_after, self._refused_at = 0, 0, sent_at
+    def _refusal_begins(self, now: float, sent_at: float) -> None:
+        self._before_at, self._refused_at = self._event_at, sent_at
+        self._refused, self._passed_after, self._passed_s = 0, 0, 0.0
+        last = self._seen[-1] if self._seen else _Seen(sent_at, 0, 0, 0.0)
+        if not self._seen:
+            self._seen.append(last)
+        self._seen.append(_Seen(max(now, last.at), self._sent, self._answered, last.allowed))
 
-    def _forget_if_stray(self, now: float) -> None:
-        """Few of those that were sent after it were refused: no bucket had run empty."""
-        before, ended = self._before, self._refused + self._passed_after
-        self._refused_at = math.inf
-        if before is None or ended < _TELLING or self._refused > _STRAY * ended:
+    def _prove(self, now: float) -> None:
+        """What passed after the refused request is at most what was gained since, and one."""
+        if self._refused + self._passed_after < _TELLING:
             return
-        self._state, rate, self._found, self._stored, *tests = before
-        self._trusted, self._trial, self._stores = tests
-        if self._state is _State.CLIMB:
-            self._start = max(_START, rate)
-        self._resume(now)
+        proven = max(0, self._passed_after - 1) / max(_AT_ONCE_S, self._passed_s)
+        if proven >= self._proven or self._refused > self._passed_after:
+            self._proven, self._proven_at = proven, now
 
     def _look(self, now: float) -> None:
         """Take stock, and set the rate until the next look."""
         if self._closed:
-            self._forget_if_stray(now)
-        if self._closed and self._state is _State.FREE:
-            self._begin(now)
+            if now > self._proven_at + _PROVEN_S:
+                self._proven = 0.0
+            self._prove(now)
+            (self._begin if self._state is _State.FREE else self._learn)(now)
         if self._closed or not self._seen:
             self._resume(now)
         elif now > self._seen[-1].at:
@@ -241,24 +231,26 @@ class AdaptiveRate:
 
     def _begin(self, now: float) -> None:
         """The first climb, after the first refusal."""
-        before = self._ago(self._event_at - _FREE_LOOK_S) or self._seen[0]
+        before = self._ago(self._refused_at - _FREE_LOOK_S) or self._seen[0]
         self._stored = self._answered - before.answered
         self._state, self._factor = _State.CLIMB, _CLIMB
-        self._start = max(_START, self._stored / max(_LOOK_S, now - before.at))
+        self._start = max(_START, self._stored / max(_LOOK_S, now - before.at), self._proven)
 
-    def _learn(self, now: float, sent_at: float) -> None:
+    def _learn(self, now: float) -> None:
+        sent_at = self._refused_at
         if not self._answered or sent_at <= self._resumed_at:
             # It is closed for longer than it said, which tells nothing of the rate.
             self._state, self._factor = _State.CLIMB, _CLIMB
-            self._start = max(_SLOWEST, self._rate / 2.0)
+            proven = _PROVEN * self._proven if self._passed_after else 0.0
+            self._start = max(_SLOWEST, self._rate / 2.0, proven)
             return
-        accepted = self._sent_until(now, sent_at)
-        mean = accepted / (sent_at - self._event_at)
+        accepted = self._sent_until(sent_at)
+        mean = accepted / (sent_at - self._before_at)
         if self._state is _State.KEEP and self._age_s <= self._hold_s():
             self._refused_while_kept(accepted - mean * (sent_at - self._resumed_at))
         else:
             self._refused_above(max(mean, self._drained(accepted, sent_at)))
-        self._found = max(_SLOWEST, self._found)
+        self._found = max(_SLOWEST, self._found, _PROVEN * self._proven)
         self._state = _State.KEEP
 
     def _refused_while_kept(self, stored: float) -> None:
@@ -289,10 +281,9 @@ class AdaptiveRate:
             default=0.0,
         )
 
-    def _sent_until(self, now: float, sent_at: float) -> float:
+    def _sent_until(self, sent_at: float) -> float:
         """How many were sent from the resumption to `sent_at`: all of them were accepted."""
-        last = _Seen(now, self._sent, self._answered, 0.0)
-        after = next((seen for seen in self._seen if seen.at > sent_at), last)
+        after = next((seen for seen in self._seen if seen.at > sent_at), self._seen[-1])
         before = self._ago(sent_at) or self._seen[0]
         gap_s = after.at - before.at
         share = (sent_at - before.at) / gap_s if gap_s > 0 else 0.0

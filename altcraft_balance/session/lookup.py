@@ -8,13 +8,12 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import (
     AltcraftBalanceError,
     AuthenticationError,
-    CircuitOpen,
     ClientClosed,
     DeadlineExceeded,
     HttpStatusError,
@@ -27,7 +26,8 @@ from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
-from altcraft_balance.session.traffic import Pass, Rank, Reason
+from altcraft_balance.session.refused import Phase, late, refused
+from altcraft_balance.session.traffic import Pass, Rank
 from altcraft_balance.telemetry.events import LookupEnded, LookupStarted, RetryPlanned
 
 if TYPE_CHECKING:
@@ -36,17 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Lookup", "Watch"]
 
 _T = TypeVar("_T")
-Phase: TypeAlias = Reason | Literal["token"]
-
-_LATE: Final[dict[Phase, str]] = {
-    "backoff": "the deadline came before the repeat",
-    "slot": "no slot was free before the deadline: raise concurrency",
-    "token": "the deadline came while the token was fetched",
-    "gate": "the server asked for a pause that outlasts the deadline",
-    "rate": "the agreed rate leaves no turn before the deadline",
-    "breaker": "the server has been failing, and is not asked before the deadline",
-    "budget": "the retry budget is empty, and leaves no turn before the deadline",
-}
 
 
 def _token() -> Phase:
@@ -61,9 +50,6 @@ class Watch(Protocol):
 
     def sleeps(self, wait_s: float, error: AltcraftBalanceError) -> None:
         """It has failed with `error`, and another will follow in `wait_s` seconds."""
-
-
-_NOT_ASKED: Final = "the server has been failing, and is not asked for now"
 
 
 class _Over(Exception):
@@ -242,7 +228,8 @@ class Lookup:
                 lambda: admission.enter(rank, self._deadline, nap_s),
             )
         if isinstance(passed, Refusal):
-            raise _Over(self._refused(passed))
+            closed_s = self._session.traffic.closed_s(self._session.clock())
+            raise _Over(refused(passed, self._last_error, call=self._call, closed_s=closed_s))
         return passed
 
     async def _ask(
@@ -258,10 +245,10 @@ class Lookup:
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
-        refused = isinstance(error, AuthenticationError) or (
+        unknown = isinstance(error, AuthenticationError) or (
             isinstance(error, HttpStatusError) and error.status == 401
         )
-        if not refused or self._renewed:
+        if not unknown or self._renewed:
             return False
         self._renewed, self._last_error = True, error
         try:
@@ -285,34 +272,14 @@ class Lookup:
             with self._brake.waiting(), self._session.limits.until(self._deadline):
                 return await wait()
         except TimeoutError:
-            late = self._late(phase())
-        raise _Over(late)
+            too_late = self._late(phase())
+        raise _Over(too_late)
 
     def _left_s(self) -> float | None:
         return None if self._deadline is None else self._deadline - self._session.clock()
 
-    def _late(self, phase: Phase, retry_after_s: float | None = None) -> DeadlineExceeded:
-        return DeadlineExceeded(
-            self._with_last_error(_LATE[phase]),
-            phase=phase,
-            last_error=self._last_error,
-            retry_after_s=retry_after_s,
-            maybe_sent=self._last_error is not None and self._last_error.maybe_sent,
-        )
-
-    def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
-        if not self._call or refusal.reason != "breaker":
-            return self._late(refusal.reason, refusal.wait_s)
-        retry_after_s = self._session.traffic.closed_s(self._session.clock())
-        if (last := self._last_error) is None:
-            return CircuitOpen(_NOT_ASKED, retry_after_s=retry_after_s)
-        if last.retry_after_s is None:  # it was asked, and its own failure says more
-            last.retry_after_s = retry_after_s
-        return last
-
-    def _with_last_error(self, message: str) -> str:
-        last = self._last_error
-        return message if last is None else f"{message}; the last attempt: {last}"
+    def _late(self, phase: Phase) -> DeadlineExceeded:
+        return late(phase, self._last_error)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 

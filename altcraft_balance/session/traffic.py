@@ -76,6 +76,8 @@ class Pass:
 _CALL: Final = Pass(call=True)
 _ITEM: Final = Pass(call=False)
 _CLOSED: Final = BreakerState.CLOSED
+#: A wish for a shorter pause, such as "come again at once", says nothing about the rate.
+_TELLING_S: Final = 0.05
 _NO_SLOT: Final = Obstacle("slot", math.inf)
 
 
@@ -194,7 +196,7 @@ class Traffic:
             self._recovered(now)
         longer = self.gate.close(now, sent_at=sent_at, asked_s=asked_s, draw=draw)
         pause_s = self.gate.closed_s(now)
-        if self.adaptive:
+        if self.adaptive and pause_s >= _TELLING_S:
             self.rate.throttled(now, sent_at, pause_s)
         if longer:
             self._tell(GateClosed(pause_s=pause_s))

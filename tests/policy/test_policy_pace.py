@@ -190,3 +190,11 @@ class Pacing(RuleBasedStateMachine):
 TestPacing = Pacing.TestCase
 TestPacing.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestPacing.__doc__ = "Whatever happens, it waits as long as a bucket of tokens would make it wait."
+
+
+@pytest.mark.parametrize("rate_per_s", [5e-324, 1e-320, 1e-9])
+def test_a_rate_of_next_to_nothing_has_a_wait_that_is_a_number(rate_per_s):
+    """However slow, the wait is long and no NaN."""
+    pace = Gcra(rate_per_s)
+    pace.spend(0.0)
+    assert 1e8 <= pace.wait_s(1.0) < math.inf

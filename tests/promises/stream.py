@@ -1,7 +1,6 @@
 """Streams members past a sandbox in a process of its own, and prints what came of it as JSON.
 
-Run as a program, since coverage and development mode make it ten times slower. The width and the
-rate stay as they are: what is counted is right and wrong, not how politely the client slows down.
+Run as a program, since coverage and development mode make it ten times slower.
 """
 
 import asyncio
@@ -10,10 +9,9 @@ from collections import Counter
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail, Found
 from altcraft_balance.sandbox import Sandbox
-from altcraft_balance.settings import RetryPolicy
+from altcraft_balance.settings import Limits, RetryPolicy
 from altcraft_balance.telemetry.events import ConnectionChanged
 from tests.promises.child import answer, options_of
-from tests.promises.virtual import steady
 
 
 async def main():
@@ -30,7 +28,7 @@ async def main():
             token="sandbox-token",
             loyalty_program_id=123,
             format=asked.format,
-            limits=steady(asked.concurrency),
+            limits=Limits(concurrency=asked.concurrency),
             retry=RetryPolicy(max_attempts=asked.max_attempts, base_s=0.01, cap_s=0.1),
             on_event=listen,
         )
