@@ -88,15 +88,14 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "SINGLE_FLIGHT": ("single_flight", _truth),
 }
 
+_SHARED_RATE: Final = ("RATE_STORE", "RATE_WORKERS", "RATE_NAME")
 #: Variables that are not one argument each.
 _SPECIAL: Final = (
     "POINTS_CURRENCY_EID",
     "POINTS_CURRENCY_IID",
     "TOKEN",
     "TOKEN_FILE",
-    "RATE_STORE",
-    "RATE_NAME",
-    "RATE_WORKERS",
+    *_SHARED_RATE,
 )
 _HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE")
 
@@ -147,7 +146,7 @@ def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -
         group, _, member = argument.rpartition(".")
         target = groups.setdefault(group, {}) if group else arguments
         target[member] = _read(prefix + name, found[name], read)
-    if "RATE_STORE" in found:
+    if found.keys() & set(_SHARED_RATE):
         limits = groups.setdefault("limits", {})
         limits["rate_per_s"] = _shared_rate(
             found, prefix, by_reference, per_s=limits.get("rate_per_s")
@@ -160,13 +159,18 @@ def _shared_rate(
     found: Mapping[str, str], prefix: str, by_reference: bool, *, per_s: float | None
 ) -> SharedRate:
     if per_s is None:
-        raise ConfigurationError(f"{prefix}RATE_STORE needs {prefix}RATE_PER_S, the rate to share")
+        given = next(name for name in _SHARED_RATE if name in found)
+        raise ConfigurationError(f"{prefix}{given} needs {prefix}RATE_PER_S, the rate to share")
     further: dict[str, Any] = {}
-    if "RATE_NAME" in found:
-        further["name"] = found["RATE_NAME"]
     if "RATE_WORKERS" in found:
         name = f"{prefix}RATE_WORKERS"
         further["workers"] = _read(name, found["RATE_WORKERS"], _whole)
+    if "RATE_STORE" not in found:
+        if "RATE_NAME" in found:
+            raise ConfigurationError(f"{prefix}RATE_NAME needs {prefix}RATE_STORE, where it is")
+        return SharedRate.split(per_s, **further)
+    if "RATE_NAME" in found:
+        further["name"] = found["RATE_NAME"]
     url = Secret.from_env(f"{prefix}RATE_STORE") if by_reference else found["RATE_STORE"]
     return SharedRate.from_url(url, per_s, **further)
 

@@ -112,13 +112,18 @@ class Limits:
         burst: requests that may follow each other at once after a rest; None: as many as make up
             for timers that are late, a hundredth of a second's.
         adaptive: find a rate that is not known, for batches, and take fewer slots when more of
-            them only make the server slower. Both only ever ask for less, and on evidence.
+            them only make the server slower. Both only ever ask for less, and on evidence. The
+            gentle return of a batch after an outage does not depend on it.
     """
 
     concurrency: int = field(default=64, validator=whole(1))
     rate_per_s: float | SharedRate | None = field(default=None, validator=_rate)
     burst: float | None = field(default=None, validator=number(1, optional=True))
     adaptive: bool = field(default=True, validator=yes_or_no)
+
+    def __attrs_post_init__(self) -> None:
+        if self.burst is not None and self.rate_per_s is None:
+            raise ConfigurationError("burst needs rate_per_s, the rate after which it is allowed")
 
 
 def _token(value: Any) -> TokenSource:

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HiddenStr, Secret
 
-__all__ = ["SharedRate", "StoreKind"]
+__all__ = ["SharedRate", "StoreKind", "holds_password"]
 
 StoreKind: TypeAlias = Literal["redis", "postgres", "split"]
 _SCHEMES: Final[dict[StoreKind, tuple[str, ...]]] = {
@@ -25,6 +25,7 @@ _SCHEMES: Final[dict[StoreKind, tuple[str, ...]]] = {
     "postgres": ("postgres", "postgresql"),
 }
 _FIELDS: Final = ("kind", "per_s", "workers", "name", "url")
+_MOST_WORKERS: Final = 1_000_000
 #: A name becomes a key of Redis and, with a prefix, a table of PostgreSQL (63 bytes at most).
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 
@@ -39,8 +40,8 @@ def _rate(value: Any) -> float:
 
 
 def _workers(_: object, __: object, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"workers must be a whole number of at least 1, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_WORKERS:
+        raise ConfigurationError("workers must be a whole number from 1 to a million")
 
 
 def _kind(_: object, __: object, value: Any) -> None:
@@ -65,7 +66,7 @@ def _url(rate: SharedRate, _: object, value: Any) -> None:
 
 def _hidden(value: Any) -> Any:
     # Hidden before anything can raise: frames show their locals.
-    return HiddenStr(value) if isinstance(value, str) and _holds_secret(value) else value
+    return HiddenStr(value) if isinstance(value, str) and holds_password(value) else value
 
 
 @frozen(kw_only=True, repr=False)
@@ -77,7 +78,7 @@ class SharedRate:
 
     Attributes:
         kind: ``redis``, ``postgres`` or ``split``.
-        per_s: lookups per second that all processes may send together.
+        per_s: requests per second that all processes may send together.
         workers: how many processes share the rate.
         name: the shared bucket's name, the same for all who share it; case makes no difference.
         url: where the bucket is kept; None for a split rate.
@@ -98,7 +99,7 @@ class SharedRate:
         Args:
             url: ``redis://``, ``rediss://`` (TLS) or ``unix://``; text, or a `Secret`.
             name: the bucket's name: 1 to 40 letters, digits, ``_`` and ``-``.
-            per_s: lookups per second of all processes together.
+            per_s: requests per second of all processes together.
             workers: how many processes share it. While the store is away each goes on with
                 ``per_s / workers``; the default errs on the quiet side.
 
@@ -115,12 +116,12 @@ class SharedRate:
         """A rate kept in a table of PostgreSQL (extra ``shared-rate``), made on first use.
 
         It writes a row for each lookup, and asks five times for each portion of them: it suits
-        up to some 1,000 lookups per second, within 2 ms of the server. Redis suits any rate.
+        up to some 1,000 requests per second, within 2 ms of the server. Redis suits any rate.
 
         Args:
             url: ``postgresql://`` or ``postgres://``; text, or a `Secret`.
             name: as for `redis`; so is what is raised.
-            per_s: lookups per second of all processes together.
+            per_s: requests per second of all processes together.
             workers: how many processes share it.
         """
         url = _hidden(url)
@@ -185,7 +186,11 @@ def _refuse_pickle() -> NoReturn:
 
 def _revealed(url: str | Secret) -> HiddenStr:
     if isinstance(url, Secret):
-        return url.reveal()
+        try:
+            return url.reveal()
+        except ConfigurationError:
+            pass
+        raise ConfigurationError(f"the URL of the rate's store is not to be had from {url!r}")
     return HiddenStr(url if isinstance(url, str) else "")
 
 
@@ -226,7 +231,8 @@ def _parsed(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         # A URL for libpq may name several hosts, each with a port of its own.
-        fits = parts.scheme in _SCHEMES["postgres"] or parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        fits = all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:
         return None
     return parts if fits else None
@@ -236,7 +242,7 @@ def _after_host(url: str, parts: SplitResult) -> str:
     return url.partition("://")[2][len(parts.netloc) :]
 
 
-def _holds_secret(url: str) -> bool:
+def holds_password(url: str) -> bool:
     """Whether a password may stand in `url`; when in doubt, yes.
 
     Redis takes a name alone before the ``@`` for a user's, but people put passwords there.

@@ -17,6 +17,7 @@ import typer
 from altcraft_balance.environment import from_environment
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HiddenStr
+from altcraft_balance.shared_rate import holds_password
 
 __all__ = [
     "AllowHttp",
@@ -69,6 +70,9 @@ _VARIABLES: Final = {
     "rate_name": "RATE_NAME",
     "rate_workers": "RATE_WORKERS",
 }
+_SEEN_BY_PS: Final = (
+    "a {}'s password does not belong on the command line, where every process can read it: set {}"
+)
 #: What an option on the command line overrides beside its own variable.
 _RIVALS: Final = {
     "currency_eid": "POINTS_CURRENCY_IID",
@@ -175,12 +179,18 @@ RateStore: TypeAlias = Annotated[
         "--rate-store",
         "URL",
         "RATE_STORE",
-        "Share the rate with other processes: redis://... or postgres://...",
+        "Share the rate with other processes: redis://... or postgres://... One with a password: "
+        "only as the variable.",
     ),
 ]
 RateName: TypeAlias = Annotated[
     str | None,
-    _asking("--rate-name", "NAME", "RATE_NAME", "The shared rate's name in the store."),
+    _asking(
+        "--rate-name",
+        "NAME",
+        "RATE_NAME",
+        "The shared rate's name in the store: altcraft-balance, if you do not say.",
+    ),
 ]
 RateWorkers: TypeAlias = Annotated[
     int | None,
@@ -188,7 +198,8 @@ RateWorkers: TypeAlias = Annotated[
         "--rate-workers",
         "NUMBER",
         "RATE_WORKERS",
-        "Processes that share it: each keeps to its part while the store is away.",
+        "Processes that share it: each keeps to its part while the store is away (10, if you do "
+        "not say), or all the time without a store.",
     ),
 ]
 
@@ -225,12 +236,11 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 def _check_typed(context: typer.Context, typed: set[str]) -> None:
     if {"currency_eid", "currency_iid"} <= typed:
         raise ConfigurationError("give --currency-eid or --currency-iid, but not both")
-    for name, whose in (("proxy", "a proxy's"), ("rate_store", "a store's")):
-        if name in typed and "@" in str(context.params[name]):
-            raise ConfigurationError(
-                f"{whose} password does not belong on the command line, where every process can "
-                f"read it: set {_PREFIX}{_VARIABLES[name]}"
-            )
+    proxy, store = (str(context.params.get(name)) for name in ("proxy", "rate_store"))
+    if "proxy" in typed and "@" in proxy:
+        raise ConfigurationError(_SEEN_BY_PS.format("proxy", "ALTCRAFT_PROXY"))
+    if "rate_store" in typed and holds_password(store):
+        raise ConfigurationError(_SEEN_BY_PS.format("store", "ALTCRAFT_RATE_STORE"))
 
 
 def _check_complete(environ: Mapping[str, str], *, has_token: bool) -> None:
@@ -253,7 +263,6 @@ _SPELLINGS: Final = {
     "slow_s": "--slow",
     "rate_per_s": "--rate",
     "retry_after_s": "--retry-after",
-    "ALTCRAFT_RATE_STORE": "--rate-store",
     "ALTCRAFT_RATE_PER_S": "--rate",
     "ALTCRAFT_RATE_WORKERS": "--rate-workers",
     "ALTCRAFT_NOT_A_MEMBER": "--not-a-member",

@@ -54,7 +54,8 @@ class Admission:
         draw: gives a random number from 0 up to 1.
 
     Attributes:
-        waited_s: seconds that were waited so far, by the first thing that stood in the way.
+        waited_s: seconds that were waited so far, by what stood in the way.
+        gave_up: what the last one who gave up had waited for.
     """
 
     def __init__(self, traffic: Traffic, *, draw: Callable[[], float]) -> None:
@@ -65,6 +66,7 @@ class Admission:
         self._naps = 0
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
+        self.gave_up: Reason = "slot"
         self.waited_s: defaultdict[Reason, float] = defaultdict(float)
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -129,7 +131,7 @@ class Admission:
     def _line_up(self, waiter: _Waiter, now: float) -> float:
         """Join the queue, unless that is hopeless; how many seconds it takes at least."""
         queue = self._queues[waiter.rank]
-        obstacle = self._traffic.obstacle(waiter.rank, now, len(queue))
+        obstacle = self._batch_first(waiter) or self._traffic.obstacle(waiter.rank, now, len(queue))
         if obstacle is None:
             waiter.reason = "slot"  # if it waits after all, others have taken them
             queue[waiter] = None
@@ -140,6 +142,13 @@ class Admission:
         waiter.reason = obstacle.reason
         queue[waiter] = None
         return obstacle.wait_s
+
+    def _batch_first(self, waiter: _Waiter) -> Obstacle | None:
+        """Probes are a batch's, if one is parked: a call may have too little time for an answer."""
+        _, repeats, items = self._queues
+        if waiter.rank is Rank.CALL and self._traffic.is_down and (repeats or items):
+            return Obstacle("breaker", math.inf)
+        return None
 
     def _is_hopeless(self, waiter: _Waiter, obstacle: Obstacle, now: float) -> bool:
         if waiter.rank is not Rank.CALL:
@@ -152,7 +161,7 @@ class Admission:
     def _withdraw(self, waiter: _Waiter) -> None:
         """Its caller waits no longer."""
         self._queues[waiter.rank].pop(waiter, None)
-        turn = waiter.turn
+        turn, self.gave_up = waiter.turn, waiter.reason
         if turn.cancelled():
             self._count_wait(waiter, self._loop.time())
         elif turn.done() and isinstance(answer := turn.result(), Pass):
@@ -194,6 +203,7 @@ class Admission:
         while queue:
             obstacle = self._traffic.obstacle(rank, now)
             if obstacle is not None:
+                next(iter(queue)).reason = obstacle.reason
                 return obstacle.wait_s
             waiter, _ = queue.popitem(last=False)
             if waiter.turn.done():  # cancelled, and about to withdraw
@@ -202,6 +212,8 @@ class Admission:
             passed = self._traffic.admit(rank, now, self._draw(), behind)
             self._count_wait(waiter, now)
             waiter.turn.set_result(passed)
+            if passed.probe:
+                self.refuse_hopeless()
         return math.inf
 
     def _count_wait(self, waiter: _Waiter, now: float) -> None:

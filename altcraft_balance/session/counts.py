@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from altcraft_balance.telemetry.progress import Histogram
@@ -19,11 +20,12 @@ class Counts:
         self.failed: Counter[str] = Counter()
         self.failures_in_a_row = 0
         self.last_failure: str | None = None
-        self.latency = Histogram()
+        self.latency, self.fastest_s = Histogram(), math.inf
 
     def answered(self, latency_s: float) -> None:
         """A healthy server answered, so many seconds after the request was sent."""
         self.latency.add(latency_s)
+        self.fastest_s = min(self.fastest_s, latency_s)
         self.failures_in_a_row, self.last_failure = 0, None
 
     def troubled(self, kind: str) -> None:

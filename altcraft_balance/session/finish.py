@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from altcraft_balance.errors import AltcraftBalanceError, AttemptTimeout
 from altcraft_balance.models import Balance
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
 
 __all__ = ["finish"]
+
+_FAIR_S: Final = 0.5
+_FAIR_TIMES: Final = 4.0  # what answers usually take
+_CLOCK_STEP_S: Final = 1e-6
 
 
 def finish(
@@ -33,13 +37,25 @@ def finish(
         taken: the tokens that the lookup's retries have taken.
     """
     now = session.clock()
-    if result is None:
-        session.traffic.silent(passed, now)
+    if result is None or _was_cut_short(session, result, now - sent_at):
+        session.traffic.silent(passed, now, taken=taken if result is None else 0)
     elif isinstance(result, Balance):
         _answered(session, passed, now, sent_at, taken)
     else:
         _ended_with(result, session, passed, now, sent_at, taken)
     session.admission.leave()
+
+
+def _was_cut_short(session: Session, result: Balance | AltcraftBalanceError, took_s: float) -> bool:
+    """Whether it ran out of its caller's time, which was short for an answer of this server.
+
+    That says more of the caller than of the server.
+    """
+    if not isinstance(result, AttemptTimeout) or not result.maybe_sent:
+        return False
+    usual_s = session.counts.latency.percentile(50) or 0.0
+    fair_s = max(_FAIR_S, _FAIR_TIMES * usual_s)
+    return took_s < min(fair_s, session.settings.timeouts.attempt_s) - _CLOCK_STEP_S
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:

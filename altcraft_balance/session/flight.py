@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from altcraft_balance.errors import AltcraftBalanceError, CircuitOpen, DeadlineExceeded
+from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
 from altcraft_balance.policy.classify import What, classify
 from altcraft_balance.session.ended import Ended
+from altcraft_balance.session.refused import circuit_open
 from altcraft_balance.session.traffic import Obstacle
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["Flight", "Rider"]
 
 _HOPELESS: Final = "the request that this call would share cannot be sent before its deadline"
 _LATE: Final = "the deadline came before the answer that this call shares with others"
-_FAILING: Final = "the server has been failing, and is not asked for now"
 
 
 class Rider:
@@ -82,7 +82,7 @@ class Flight:
         obstacle = self._obstacle()
         if obstacle.reason == "breaker":  # alone it would be told so, too
             closed_s = self._session.traffic.closed_s(self._session.clock())
-            return CircuitOpen(_FAILING, retry_after_s=closed_s)
+            return circuit_open(closed_s, self._session.counts.last_failure)
         return self._hopeless(rider, obstacle)
 
     # ── what becomes of the lookup ───────────────────────────────────────────────────────────

@@ -87,6 +87,7 @@ class Lookup:
         "_spare",
         "_started",
         "_taken",
+        "_unspent",
         "_watch",
     )
 
@@ -107,7 +108,7 @@ class Lookup:
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
         self._renewed = self._repeated = self._spare = False
-        self._taken = 0
+        self._taken = self._unspent = 0
 
     async def run(self) -> Ended:
         """Look up, with all repeats, and say how it ended."""
@@ -125,6 +126,8 @@ class Lookup:
             result = over.error
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
+        finally:
+            self._session.traffic.budget.give_back(self._unspent)
         return self._ended(result, halted=halted)
 
     async def _repeat(self, wire: WireRequest) -> Balance | AltcraftBalanceError:
@@ -167,6 +170,7 @@ class Lookup:
             if not taken:
                 raise _Over(error)
             self._taken += taken
+            self._unspent = taken
         if self._watch is not None:
             self._watch.sleeps(decision.wait_s, error)
         if session.emit is not None:
@@ -189,6 +193,7 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         self._taken += passed.paid
+        self._unspent = 0
         self._spare = passed.probe and self._is_spare()
         if self._watch is not None:
             self._watch.sent()
@@ -224,24 +229,39 @@ class Lookup:
         passed: Pass | Refusal | None = None if nap_s else admission.enter_at_once(rank)
         if passed is None:
             passed = await self._within(
-                lambda: self._in_the_way(rank),
+                lambda: admission.gave_up,
                 lambda: admission.enter(rank, self._deadline, nap_s),
             )
         if isinstance(passed, Refusal):
-            closed_s = self._session.traffic.closed_s(self._session.clock())
-            raise _Over(refused(passed, self._last_error, call=self._call, closed_s=closed_s))
+            raise _Over(self._refused(passed))
         return passed
+
+    def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
+        session = self._session
+        return refused(
+            refusal,
+            self._last_error,
+            call=self._call,
+            closed_s=session.traffic.closed_s(session.clock()),
+            failure=session.counts.last_failure,
+        )
 
     async def _ask(
         self, wire: WireRequest, now: float, *, fresh: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
         """One request within its own limit and the lookup's, unless the deadline has come."""
         left_s = None if self._deadline is None else self._deadline - now
-        if left_s is not None and left_s <= 0:
-            raise _Over(self._late("slot"))
+        if left_s is not None and self._is_hopeless(left_s):
+            raise _Over(self._late("attempt"))
         limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
         self._progress = self._progress.sent()
         return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
+
+    def _is_hopeless(self, left_s: float) -> bool:
+        """Whether so much was waited that no answer has ever come as fast as it would have to."""
+        fastest_s = self._session.counts.fastest_s
+        had_s = left_s + self._session.clock() - self._started
+        return left_s <= 0 or (self._call and left_s < fastest_s < had_s)
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
@@ -258,10 +278,6 @@ class Lookup:
             raise
 
     # ── waiting ──────────────────────────────────────────────────────────────────────────────
-
-    def _in_the_way(self, rank: Rank) -> Phase:
-        obstacle = self._session.traffic.obstacle(rank, self._session.clock())
-        return "slot" if obstacle is None else obstacle.reason
 
     async def _within(self, phase: Callable[[], Phase], wait: Callable[[], Awaitable[_T]]) -> _T:
         """What `wait()` gives, unless the brake or the deadline ends it before, in that phase."""

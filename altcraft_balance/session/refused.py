@@ -8,12 +8,13 @@ from altcraft_balance.errors import AltcraftBalanceError, CircuitOpen, DeadlineE
 from altcraft_balance.session.admission import Refusal
 from altcraft_balance.session.traffic import Reason
 
-__all__ = ["Phase", "late", "refused"]
+__all__ = ["Phase", "circuit_open", "late", "refused"]
 
 #: What a lookup waited for when its time was up.
-Phase: TypeAlias = Reason | Literal["token"]
+Phase: TypeAlias = Reason | Literal["attempt", "token"]
 
 _LATE: Final[dict[Phase, str]] = {
+    "attempt": "the time that was left before the deadline is too short for an answer",
     "backoff": "the deadline came before the repeat",
     "slot": "no slot was free before the deadline: raise concurrency",
     "token": "the deadline came while the token was fetched",
@@ -22,7 +23,6 @@ _LATE: Final[dict[Phase, str]] = {
     "breaker": "the server has been failing, and is not asked before the deadline",
     "budget": "the retry budget is empty, and leaves no turn before the deadline",
 }
-_NOT_ASKED: Final = "the server has been failing, and is not asked for now"
 
 
 def late(
@@ -45,8 +45,22 @@ def late(
     )
 
 
+def circuit_open(closed_s: float, failure: str | None) -> CircuitOpen:
+    """The server has been failing, with `failure` at last, and is asked again after `closed_s`."""
+    return CircuitOpen(
+        f"the server has been failing (last with {failure}) and is not asked for now: "
+        f"try again in {closed_s:.1f} s",
+        retry_after_s=closed_s,
+    )
+
+
 def refused(
-    refusal: Refusal, last: AltcraftBalanceError | None, *, call: bool, closed_s: float
+    refusal: Refusal,
+    last: AltcraftBalanceError | None,
+    *,
+    call: bool,
+    closed_s: float,
+    failure: str | None,
 ) -> AltcraftBalanceError:
     """What a lookup ends with that was not let through.
 
@@ -55,11 +69,12 @@ def refused(
         last: the error of its last attempt, if one was made.
         call: whether it is a single call.
         closed_s: seconds for which nobody may send.
+        failure: the kind of the last attempt's failure, whosever it was.
     """
     if not call or refusal.reason != "breaker":
         return late(refusal.reason, last, refusal.wait_s)
     if last is None:
-        return CircuitOpen(_NOT_ASKED, retry_after_s=closed_s)
+        return circuit_open(closed_s, failure)
     if last.retry_after_s is None:  # it was asked, and its own failure says more
         last.retry_after_s = closed_s
     return last

@@ -40,7 +40,11 @@ class Semaphore:
         """Slots that a batch may not take now."""
         if now >= self._reserve_until:
             return 0
-        return min(max(1, self.most // _RESERVED_SHARE), self.width - 1)
+        return min(max(1, self.width // _RESERVED_SHARE), self.width - 1)
+
+    def reserved_for_s(self, now: float) -> float:
+        """Seconds until a slot that is only reserved is a batch's as well; 0.0: there is none."""
+        return self._reserve_until - now if self.in_use < self.width and self.reserved(now) else 0.0
 
     def has_room(self, now: float, *, for_call: bool) -> bool:
         """Whether one more may be taken, by a single call or by a batch."""

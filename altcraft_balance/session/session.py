@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Callable
 
-from altcraft_balance.errors import ClientClosed, ConfigurationError, InvalidQuery
+from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, ConfigurationError
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.pace.store import open_store
 from altcraft_balance.session.admission import Admission
@@ -168,14 +168,19 @@ class Session:
             self.state = "closed"
             self.admission.close()
             try:
-                await self.transport.aclose()
-                if self._shared_pace is not None:
-                    await self._shared_pace.aclose()
+                await self._close_doors()
             finally:
                 self.limits.close()
                 self._closed.set()
         if self.emit is not None:
             self.emit(Closed(unfinished=unfinished))
+
+    async def _close_doors(self) -> None:
+        try:
+            await self.transport.aclose()
+        finally:
+            if self._shared_pace is not None:
+                await self._shared_pace.aclose()
 
     async def _drain(self, grace_s: float) -> None:
         if not self.counts.in_progress:
@@ -202,8 +207,8 @@ class Session:
         if _running_loop() is not self._loop:
             raise ClientClosed("the client was opened on another event loop: open one on each")
 
-    def refuse(self, error: InvalidQuery) -> None:
-        """Count a batch's item of which no query could be made, as a lookup that failed."""
+    def refuse(self, error: AltcraftBalanceError) -> None:
+        """Count as a lookup that failed what never became one, for want of a query or of time."""
         self.counts.lookups += 1
         self.counts.failed[error.kind] += 1
         if self.emit is not None:

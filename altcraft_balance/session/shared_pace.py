@@ -25,6 +25,7 @@ __all__ = ["SharedPace"]
 _FRESH_S: Final = 0.02
 _ASK_AGAIN_S: Final = 5.0
 _LULL_S: Final = 0.1
+_SHORTEST_S: Final = 0.001
 _LOG: Final = logging.getLogger("altcraft_balance")
 
 
@@ -108,29 +109,31 @@ class SharedPace:
         """Ask the store once, and let those who wait know what came of it."""
         trouble = ""
         try:
-            owed = min(0, self._permits)
-            taken = await self._store.take(max(1, self._wanted()) - owed)
-            self._came(owed, taken)
+            self._permits = min(0, self._permits)  # what is left of the last lot is stale
+            self._came(await self._store.take(max(1, self._wanted()) - self._permits))
         except StoreAway as away:
             trouble = away.reason
         except Exception as error:  # noqa: BLE001 - whatever a store raises, lookups go on
             trouble = type(error).__name__
         finally:
             self._fetching = None
-        if trouble:
-            self._go_alone(trouble)
-        self._arrived()
+            if trouble:
+                self._go_alone(trouble)
+            self._arrived()
 
-    def _came(self, owed: int, taken: Taken) -> None:
+    def _came(self, taken: Taken) -> None:
         now = self._loop.time()
-        self._permits = owed + taken.granted
+        self._permits += taken.granted  # some may have been sent without one meanwhile
         self._fresh_until = now + _FRESH_S
-        self._ask_at = now if taken.granted else now + taken.retry_after_s
+        self._ask_at = now if taken.granted else now + max(_SHORTEST_S, taken.retry_after_s)
         if self._away:
             self._away = False
             # The others may not have found it yet, and go on with their shares.
             self._share_until = now + _ASK_AGAIN_S + LONGEST_TAKE_S
-            _LOG.warning("the store of the shared rate is back")
+            _LOG.warning(
+                "the store of the shared rate is back, and in %g s the whole rate is used again",
+                _ASK_AGAIN_S + LONGEST_TAKE_S,
+            )
             self._tell(RateStoreChanged(away=False, rate_per_s=self._rate.per_s))
 
     def _go_alone(self, trouble: str) -> None:
@@ -142,7 +145,7 @@ class SharedPace:
             self._alone.spend(self._loop.time() + _LULL_S)
             _LOG.warning(
                 "the store of the shared rate is away (%s): going on with this process's share, "
-                "%g lookups per second",
+                "%g requests per second",
                 trouble,
                 share_per_s,
             )

@@ -78,6 +78,7 @@ _ITEM: Final = Pass(call=False)
 _CLOSED: Final = BreakerState.CLOSED
 #: A wish for a shorter pause, such as "come again at once", says nothing about the rate.
 _TELLING_S: Final = 0.05
+_MOST_OWED_S: Final = 1.0
 _NO_SLOT: Final = Obstacle("slot", math.inf)
 
 
@@ -108,13 +109,14 @@ class Traffic:
             if shut is not None:
                 return shut
         if not self.slots.has_room(now, for_call=rank is Rank.CALL):
-            return _NO_SLOT
+            free_s = self.slots.reserved_for_s(now)
+            return Obstacle("slot", free_s) if free_s else _NO_SLOT
         # A probe of the breaker is sent unpaid.
         if rank is Rank.RETRY and calm and (wait_s := self.budget.wait_s(now)):
             return Obstacle("budget", wait_s)
         if self.pace is not None and (wait_s := self.pace.wait_s(now, ahead)):
             return Obstacle("rate", wait_s)
-        if rank is not Rank.CALL and (wait_s := self._batch_wait_s(now)):
+        if rank is not Rank.CALL and calm and (wait_s := self._batch_wait_s(now)):
             return Obstacle("rate", wait_s)
         return None
 
@@ -134,16 +136,18 @@ class Traffic:
             return True
         return rank is not Rank.CALL and self.rate.limit(now) != math.inf
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the server answers nothing, as far as is known."""
+        return self.breaker.state is not _CLOSED
+
     def is_stopped(self, now: float, *, probe: bool = False) -> bool:
         """Whether those let through a moment ago are stopped; the breaker spares its probe."""
         return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
 
     def _batch_wait_s(self, now: float) -> float:
-        limit = self.rate.limit(now)
-        if limit == math.inf:
-            return 0.0
-        self._batch_pace.rate_per_s = limit
-        return self._batch_pace.wait_s(now)
+        limit = self._batch_pace.rate_per_s = self.rate.limit(now)  # without one nothing is owed
+        return 0.0 if limit == math.inf else self._batch_pace.wait_s(now)
 
     def admit(self, rank: Rank, now: float, draw: float, waiting: int = 0) -> Pass:
         """Let one of this rank through, for whom there is no obstacle.
@@ -171,7 +175,8 @@ class Traffic:
         if self.pace is not None:
             self.pace.spend(now)
         self.rate.sent(now)
-        if self._batch_pace.rate_per_s != math.inf:
+        # Calls do not wait for it, so what they owe to the batch is bounded.
+        if self._batch_pace.rate_per_s != math.inf and self._batch_pace.wait_s(now) < _MOST_OWED_S:
             self._batch_pace.spend(now)
 
     # ── after an attempt ─────────────────────────────────────────────────────────────────────
@@ -215,8 +220,9 @@ class Traffic:
             self._tell_breaker(now)
         return opened
 
-    def silent(self, passed: Pass, now: float) -> None:
-        """The attempt says nothing about the server."""
+    def silent(self, passed: Pass, now: float, *, taken: int) -> None:
+        """The attempt says nothing about the server; its lookup's retries took so many tokens."""
+        self.budget.give_back(taken)
         if passed.probe:
             self.breaker.lost(now, sent=True)
             self._tell_breaker(now)
@@ -271,5 +277,7 @@ def _known_pace(limits: Limits) -> Pace | None:
     rate = limits.rate_per_s
     if rate is None:
         return None
-    per_s = rate.share_per_s if isinstance(rate, SharedRate) else rate
-    return Gcra(per_s, limits.burst)
+    if not isinstance(rate, SharedRate):
+        return Gcra(rate, limits.burst)
+    burst = limits.burst
+    return Gcra(rate.share_per_s, None if burst is None else max(1.0, burst / rate.workers))

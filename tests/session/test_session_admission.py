@@ -84,7 +84,7 @@ async def test_nobody_holds_a_slot_while_waiting(wire):
         stats = client.stats()
         assert (stats.slots_in_use, wire.out, stats.in_progress) == (0, 0, 6)
         # By the first thing that stood in their way.
-        assert dict(stats.waiting) == {"slot": 3, "gate": 2, "backoff": 1}
+        assert dict(stats.waiting) == {"slot": 2, "gate": 3, "backoff": 1}
         await asyncio.gather(*waiting)
 
 

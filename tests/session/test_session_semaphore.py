@@ -23,7 +23,7 @@ def test_while_calls_keep_coming_a_batch_leaves_an_eighth_free(most, reserve):
     assert [slots.reserved(now) for now in (0.0, 9.9, 10.0, 1e6)] == [reserve, reserve, 0, 0]
 
 
-@pytest.mark.parametrize(("width", "reserve"), [(64, 8), (9, 8), (8, 7), (2, 1), (1, 0)])
+@pytest.mark.parametrize(("width", "reserve"), [(64, 8), (17, 2), (9, 1), (8, 1), (2, 1), (1, 0)])
 def test_however_narrow_a_batch_has_one_slot(width, reserve):
     """Or it would never end while calls keep coming."""
     slots = Semaphore(64)
@@ -85,7 +85,7 @@ class SemaphoreMachine(RuleBasedStateMachine):
     def reserve(self):
         if self.called_at is None or self.now >= self.called_at + 10:
             return 0
-        return min(max(1, self.most // 8), self.width - 1)
+        return min(max(1, self.width // 8), self.width - 1)
 
     def room(self, for_call):
         return self.width - len(self.holders) - (0 if for_call else self.reserve())

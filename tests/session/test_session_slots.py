@@ -107,7 +107,7 @@ async def test_a_deadline_that_has_passed_sends_nothing(wire):
         ended = await session.look_up(
             BalanceQuery(member(0)), started=now() - 2, deadline=now() - 1, brake=session.brake
         )
-        assert (ended.error.phase, ended.requests, wire.sent) == ("slot", 0, [])
+        assert (ended.error.phase, ended.requests, wire.sent) == ("attempt", 0, [])
         assert client.health().ok, "no request was made, so nothing is known of the server"
 
 

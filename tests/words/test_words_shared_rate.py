@@ -74,7 +74,7 @@ def refused(make):
 
 
 PER_S = "per_s must be a number greater than 0, up to a billion, not "
-WORKERS = "workers must be a whole number of at least 1, not "
+WORKERS = "workers must be a whole number from 1 to a million"
 NAME = "name must be 1 to 40 characters: letters without accents, digits, '_' and '-'"
 
 
@@ -186,7 +186,7 @@ def test_a_reference_travels(monkeypatch):
 def test_a_secret_is_looked_at_when_it_is_revealed(monkeypatch):
     """Not before, since it may stand on another machine; then as strictly as a text."""
     rate = SharedRate.postgres(Secret.from_env("RATE_STORE_URL"), "any")
-    assert "RATE_STORE_URL is empty or not set" in refused(rate.reveal_url)
+    assert "is not to be had from Secret.from_env('RATE_STORE_URL')" in refused(rate.reveal_url)
     monkeypatch.setenv("RATE_STORE_URL", WITH_PASSWORD[0])
     assert "must begin with postgres://" in refused(rate.reveal_url)
     assert refused(SharedRate.split(200).reveal_url) == "a split rate has no store, and so no URL"
