@@ -165,8 +165,9 @@ class Traffic:
             self.gate.passed(now, waiting)
         self.slots.take(now, for_call=call)
         self.spend(now)
+        if probe:
+            self._tell_breaker(now)
         if probe or paid:
-            self._tell_probe(probe)
             return Pass(call, probe, paid)
         return _CALL if call else _ITEM
 
@@ -262,10 +263,6 @@ class Traffic:
             self._tell(WidthChanged(width=self.slots.width))
 
     # ── news ─────────────────────────────────────────────────────────────────────────────────
-
-    def _tell_probe(self, probe: bool) -> None:
-        if probe:
-            self._tell(BreakerChanged(state=self.breaker.state.value, retry_after_s=None))
 
     def _tell_breaker(self, now: float) -> None:
         state = self.breaker.state
