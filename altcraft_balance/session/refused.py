@@ -46,10 +46,13 @@ def late(
 
 
 def circuit_open(closed_s: float, failure: str | None) -> CircuitOpen:
-    """The server has been failing, with `failure` at last, and is asked again after `closed_s`."""
+    """The server has been failing, with `failure` at last, and is asked again after `closed_s`.
+
+    Without a `failure` a late answer came since, to what was sent before.
+    """
+    last = "" if failure is None else f" (last with {failure})"
     return CircuitOpen(
-        f"the server has been failing (last with {failure}) and is not asked for now: "
-        f"try again in {closed_s:.1f} s",
+        f"the server has been failing{last} and is not asked for now: try again in {closed_s:.1f} s",
         retry_after_s=closed_s,
     )
 

@@ -14,6 +14,7 @@ from tests.simulation.child import begin, figures_of
 
 pytestmark = pytest.mark.slow
 
+
 def runs(scenario, seeds):
     """The figures of a scenario for each of so many seeds, two at a time."""
 
