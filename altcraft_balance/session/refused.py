@@ -52,7 +52,8 @@ def circuit_open(closed_s: float, failure: str | None) -> CircuitOpen:
     """
     last = "" if failure is None else f" (last with {failure})"
     return CircuitOpen(
-        f"the server has been failing{last} and is not asked for now: try again in {closed_s:.1f} s",
+        f"the server has been failing{last} and is not asked for now: "
+        f"try again in {closed_s:.1f} s",
         retry_after_s=closed_s,
     )
 
