@@ -198,7 +198,7 @@ class Lookup:
         if self._watch is not None:
             self._watch.sent()
         sent_at = session.clock()
-        result: Balance | AltcraftBalanceError | None = None
+        ended: Balance | AltcraftBalanceError | None = None
         try:
             result, reused = await self._ask(wire, sent_at, fresh=False)
             if reused and _was_dead(result) and self._may_repeat(passed):
@@ -206,8 +206,9 @@ class Lookup:
                 session.counts.free_repeats += 1
                 session.traffic.spend(session.clock())
                 result, _ = await self._ask(wire, session.clock(), fresh=True)
+            ended = result
         finally:
-            finish(session, passed, result, sent_at=sent_at, taken=self._taken)
+            finish(session, passed, ended, sent_at=sent_at, taken=self._taken)
         return result
 
     def _is_spare(self) -> bool:

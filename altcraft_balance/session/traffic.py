@@ -42,9 +42,11 @@ class Pace(Protocol):
     @property
     def rate_per_s(self) -> float:
         """The agreed rate; of a shared one, as much as this process may use now."""
+        ...
 
     def wait_s(self, now: float, ahead: int = 0) -> float:
         """Seconds until one more may be sent, when `ahead` others go first."""
+        ...
 
     def spend(self, now: float) -> None:
         """One is sent."""
