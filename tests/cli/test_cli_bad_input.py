@@ -8,6 +8,7 @@ from altcraft_balance.models import ByEmail
 
 EMAIL = ("get", "--email", "user@example.com")
 ONCE = ("--max-attempts", "1")
+RATE = ("--rate", "50")
 
 #: Arguments, further variables, exit code, words of the sentence.
 WRONG = {
@@ -53,6 +54,51 @@ WRONG = {
         "/nowhere",
     ),
     "proxy password": ((*EMAIL, "--proxy", "http://a:b@c:1"), {}, 2, "ALTCRAFT_PROXY"),
+    "store password": (
+        (*EMAIL, *RATE, "--rate-store", "redis://:canary@cache"),
+        {},
+        2,
+        "set ALTCRAFT_RATE_STORE",
+    ),
+    "store name that may be a password": (
+        (*EMAIL, *RATE, "--rate-store", "redis://canary@cache"),
+        {},
+        2,
+        "set ALTCRAFT_RATE_STORE",
+    ),
+    "store password of a user": (
+        (*EMAIL, *RATE, "--rate-store", "postgresql://app:canary@db/main"),
+        {},
+        2,
+        "set ALTCRAFT_RATE_STORE",
+    ),
+    "store password in the query": (
+        (*EMAIL, *RATE, "--rate-store", "postgresql://db/main?user=app&password=canary"),
+        {},
+        2,
+        "set ALTCRAFT_RATE_STORE",
+    ),
+    "store password in the query of Redis": (
+        (*EMAIL, *RATE, "--rate-store", "redis://cache/0?password=canary"),
+        {},
+        2,
+        "set ALTCRAFT_RATE_STORE",
+    ),
+    "store port in letters": (
+        (*EMAIL, *RATE),
+        {"ALTCRAFT_RATE_STORE": "postgresql://app:canary@db:port/main"},
+        2,
+        "is not a URL",
+    ),
+    "store without a rate": ((*EMAIL, "--rate-store", "redis://cache"), {}, 2, "--rate"),
+    "workers without a rate": ((*EMAIL, "--rate-workers", "4"), {}, 2, "--rate"),
+    "rate name without a store": (
+        (*EMAIL, *RATE, "--rate-name", "nightly"),
+        {},
+        2,
+        "ALTCRAFT_RATE_STORE",
+    ),
+    "burst without a rate": (EMAIL, {"ALTCRAFT_BURST": "5"}, 2, "burst needs --rate"),
     "unknown format": ((*EMAIL, "--format", "yaml"), {}, 2, "json, xml"),
     "unknown auth": ((*EMAIL, "--auth", "cookie"), {}, 2, "body, header, both"),
     "no attempts": ((*EMAIL, "--max-attempts", "0"), {}, 2, "--max-attempts"),
@@ -128,9 +174,20 @@ def test_a_port_in_use_is_named(command):
     _assert_one_sentence(ended)
 
 
+def test_a_store_with_a_bare_user_name_may_be_typed(command, server):
+    """It is no password; and a store that is away stops nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    store = f"postgresql://app@127.0.0.1:{port}/main"
+    ended = command(*EMAIL, *RATE, "--rate-store", store, "--rate-workers", "4")
+    assert ended.code == 0, ended.err
+    assert "password" not in ended.err
+
+
 def _assert_one_sentence(ended):
     assert ended.out == ""
     assert ended.err.startswith("Error: ")
     assert ended.err.count("\n") == 1
     assert "Traceback" not in ended.err
     assert "user@example.com" not in ended.err
+    assert "canary" not in ended.err

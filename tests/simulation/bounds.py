@@ -63,6 +63,17 @@ BOUNDS = {
     ),
     "quota": _QUOTA,
     "quota_known": _QUOTA,
+    "mixed": (
+        NOTHING_FAILED,
+        PAUSE_OBEYED,
+        Bound("no call fails", lambda report: not report.failed_calls),
+        Bound("no silence beyond the pauses asked for", lambda report: report.silence_s <= 2.5),
+        Bound("at most 1.02 requests an item", lambda report: report.requests_per_item <= 1.02),
+        Bound(
+            "at most 1.06 of the time that items and calls take at 50 a second",
+            lambda report: report.time_s <= 1.06 * (report.items + report.calls) / 50,
+        ),
+    ),
     "outage": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "recovery": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "silence": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),

@@ -90,6 +90,14 @@ _ALL = (
         limits={"rate_per_s": 50},
     ),
     Scenario(
+        name="mixed",
+        says="the quota is not known, and single calls come beside the batch",
+        items=2000,
+        calls=400,
+        calls_within_s=50,
+        behaviours=(Quota(), Steady()),
+    ),
+    Scenario(
         name="outage",
         says="nothing but HTTP 500 for 10 minutes, 1,000 in flight; then 200 a second",
         items=4000,

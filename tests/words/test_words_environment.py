@@ -10,6 +10,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid, CurrencyIid
 from altcraft_balance.secret import Secret
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.shared_rate import SharedRate
 
 NEEDED = {"BASE_URL": "https://ru.altkraft.com", "TOKEN": "canary"}
 
@@ -140,6 +141,31 @@ BAD = [
     ({"TOKEN": ""}, r"^not set: ALTCRAFT_TOKEN or ALTCRAFT_TOKEN_FILE; set it"),
     ({"BASE_URL": ""}, "^not set: ALTCRAFT_BASE_URL; set it in the environment"),
     ({"BASE_URL": "", "TOKEN": ""}, "^not set: ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN"),
+    ({"BURST": "5"}, "^burst needs rate_per_s"),
+    ({"RATE_STORE": "redis://c"}, "^ALTCRAFT_RATE_STORE needs ALTCRAFT_RATE_PER_S, the rate to"),
+    ({"RATE_WORKERS": "4"}, "^ALTCRAFT_RATE_WORKERS needs ALTCRAFT_RATE_PER_S, the rate to share"),
+    ({"RATE_NAME": "n"}, "^ALTCRAFT_RATE_NAME needs ALTCRAFT_RATE_PER_S, the rate to share"),
+    (
+        {"RATE_NAME": "n", "RATE_PER_S": "5"},
+        "^ALTCRAFT_RATE_NAME needs ALTCRAFT_RATE_STORE, where it is",
+    ),
+    (
+        {"RATE_NAME": "n", "RATE_PER_S": "5", "RATE_WORKERS": "4"},
+        "^ALTCRAFT_RATE_NAME needs ALTCRAFT_RATE_STORE, where it is",
+    ),
+    (
+        {"RATE_WORKERS": "few", "RATE_PER_S": "5"},
+        "^ALTCRAFT_RATE_WORKERS='few' cannot be read: a whole number is expected",
+    ),
+    ({"RATE_WORKERS": "0", "RATE_PER_S": "5"}, "^workers must be a whole number from 1"),
+    (
+        {"RATE_STORE": "postgres://u:canary@db:port/x", "RATE_PER_S": "5"},
+        "^url is not a URL",
+    ),
+    (
+        {"RATE_STORE": "postgres://u:canary@db1:5432,db2:port/x", "RATE_PER_S": "5"},
+        "^url is not a URL",
+    ),
     ({"TOKEN": "canary canary"}, "^the token has blanks"),
 ]
 
@@ -156,6 +182,22 @@ def test_a_variable_that_cannot_be_read_is_one_sentence(variables, sentence):
         frames = frames.tb_next
     whole = traceback.TracebackException(type(error), error, frames, capture_locals=True)
     assert "canary" not in "".join(whole.format())
+
+
+def test_a_number_of_workers_alone_splits_the_rate():
+    """Without a store each process keeps to its part; with a burst, to its part of that too."""
+    limits = arguments(RATE_PER_S="200", RATE_WORKERS="20", BURST="40")["limits"]
+    assert limits.rate_per_s == SharedRate.split(200, workers=20)
+    assert (limits.rate_per_s.share_per_s, limits.burst) == (10, 40)
+
+
+@pytest.mark.parametrize("further", [{}, {"RATE_NAME": "nightly"}, {"RATE_WORKERS": "4"}])
+def test_a_store_shares_the_rate(further):
+    """By its URL; name and number of workers need not be said."""
+    rate = arguments(RATE_PER_S="200", RATE_STORE="redis://cache/0", **further)["limits"].rate_per_s
+    assert (rate.kind, rate.per_s) == ("redis", 200)
+    assert rate.name == further.get("RATE_NAME", "altcraft-balance")
+    assert rate.workers == int(further.get("RATE_WORKERS", "10"))
 
 
 @pytest.mark.parametrize(

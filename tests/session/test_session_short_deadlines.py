@@ -1,0 +1,152 @@
+"""Callers with little time: what becomes of them says nothing of the server."""
+
+import asyncio
+
+import pytest
+
+from altcraft_balance.errors import (
+    AttemptTimeout,
+    CircuitOpen,
+    DeadlineExceeded,
+)
+from tests.session.fakes import (
+    Slow,
+    http,
+    member,
+    members,
+    now,
+    opened,
+    settle,
+    unreachable,
+)
+
+
+async def error_of(client, number=0, **options):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the tests say which
+        await client.get_balance(member(number), **options)
+    return caught.value
+
+
+def timed_out(error):
+    return isinstance(getattr(error, "last_error", error), AttemptTimeout)
+
+
+async def test_an_impatient_caller_does_not_stop_the_others(wire):
+    """The server answers in 0.3 s; one caller gives it 0.1 s, over and over."""
+    wire.answer = lambda _: Slow(0.3)
+    async with opened(wire, max_attempts=1) as client:
+        await client.get_balance(member(0))
+
+        async def impatient():
+            while True:
+                error = await error_of(client, 1, deadline_s=0.1)
+                assert not isinstance(error, CircuitOpen)
+
+        loop = asyncio.create_task(impatient())
+        for _ in range(20):
+            await asyncio.sleep(3)
+            health = client.health()
+            assert (health.ok, health.breaker, health.failures_in_a_row) == (True, "closed", 0)
+            await client.get_balance(member(2))
+        loop.cancel()
+        await asyncio.wait([loop])
+        assert loop.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("usual_s", "given_s", "counts"),
+    [
+        (None, 0.4, False),
+        (None, 0.5, True),
+        (0.01, 0.45, False),
+        (0.01, 0.55, True),
+        (0.5, 1.5, False),
+        (0.5, 2.3, True),
+        (1.0, 3.0, False),
+        (1.0, 4.5, True),
+    ],
+)
+async def test_an_attempt_counts_that_had_a_fair_time(wire, usual_s, given_s, counts):
+    """Half a second, and four times what answers usually take: then silence is the server's."""
+    async with opened(wire, max_attempts=1) as client:
+        if usual_s is not None:
+            wire.script.extend(Slow(usual_s) for _ in range(5))
+            await client.get_balances(members(5))
+        wire.answer = lambda _: Slow(1000)
+        for number in range(5):
+            error = await error_of(client, number, deadline_s=given_s)
+            assert timed_out(error)
+            assert client.health().failures_in_a_row == (number + 1 if counts else 0)
+        assert client.health().breaker == ("open" if counts else "closed")
+        if counts:
+            assert isinstance(await error_of(client), CircuitOpen)
+
+
+async def test_the_time_of_one_attempt_is_always_fair(wire):
+    """Who sets it to 0.2 s means that a server which takes longer is not well."""
+    wire.answer = lambda _: Slow(1000)
+    async with opened(wire, max_attempts=1, attempt_s=0.2) as client:
+        for _ in range(5):
+            await error_of(client)
+        assert client.health().breaker == "open"
+
+
+async def test_the_fair_time_never_exceeds_that_of_an_attempt(wire):
+    """Answers take 0.9 s of the 1 s: still, silence opens the breaker."""
+    wire.script.extend(Slow(0.9) for _ in range(5))
+    async with opened(wire, max_attempts=1, attempt_s=1) as client:
+        await client.get_balances(members(5))
+        wire.answer = lambda _: Slow(1000)
+        for _ in range(5):
+            await error_of(client)
+        assert client.health().breaker == "open"
+
+
+@pytest.mark.parametrize("answer", [lambda: http(500), unreachable], ids=["500", "refused"])
+async def test_a_failure_counts_however_little_time_it_had(wire, answer):
+    """A server that says so, or is not there, needs no time for that."""
+    wire.answer = lambda _: answer()
+    async with opened(wire, max_attempts=1) as client:
+        await error_of(client, deadline_s=0.1)
+        assert client.health().failures_in_a_row == 1
+
+
+async def test_a_call_that_waited_too_long_is_not_sent(wire):
+    """Less is left than the fastest answer ever took: the server is spared, nobody is blamed."""
+    wire.answer = lambda _: Slow(0.3)
+    async with opened(wire, concurrency=1) as client:
+        await client.get_balance(member(0))
+        first = asyncio.create_task(client.get_balance(member(1)))
+        await settle()
+        began = now()
+        error = await error_of(client, 2, deadline_s=0.5)
+        assert isinstance(error, DeadlineExceeded)
+        assert (error.phase, error.attempts, error.maybe_sent) == ("attempt", 0, False)
+        assert now() - began == pytest.approx(0.3, abs=0.001), "as soon as it is known"
+        await first
+        assert len(wire.sent) == 2
+        assert client.health().ok
+
+
+async def test_a_call_with_just_enough_left_is_sent(wire):
+    """As much as the fastest answer took is enough."""
+    wire.answer = lambda _: Slow(0.3)
+    async with opened(wire, concurrency=1) as client:
+        await client.get_balance(member(0))
+        first = asyncio.create_task(client.get_balance(member(1)))
+        await settle()
+        await client.get_balance(member(2), deadline_s=0.65)
+        await first
+
+
+async def test_a_call_whose_whole_time_is_short_is_sent(wire):
+    """Its caller knows best; and the server may have become faster."""
+    wire.answer = lambda _: Slow(0.3)
+    async with opened(wire) as client:
+        await client.get_balance(member(0))
+        error = await error_of(client, 1, deadline_s=0.1)
+        assert timed_out(error)
+        assert error.maybe_sent
+        wire.answer = lambda _: Slow(0.05)
+        await client.get_balance(member(2), deadline_s=0.1)
+        assert len(wire.sent) == 3
