@@ -26,6 +26,7 @@ def finish(
     *,
     sent_at: float,
     taken: int,
+    paid: int,
 ) -> None:
     """Tell the policies how an attempt ended, and give its slot back.
 
@@ -35,10 +36,11 @@ def finish(
         result: what came of it; None when that says nothing about the server.
         sent_at: when it was sent, on the loop's clock.
         taken: the tokens that the lookup's retries have taken.
+        paid: those of them that were taken for this attempt.
     """
     now = session.clock()
     if result is None or _was_cut_short(session, result, now - sent_at):
-        session.traffic.silent(passed, now, taken=taken if result is None else 0)
+        session.traffic.silent(passed, now, paid=paid if result is None else 0)
     elif isinstance(result, Balance):
         _answered(session, passed, now, sent_at, taken)
     else:

@@ -193,7 +193,7 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         self._taken += passed.paid
-        self._unspent = 0
+        paid, self._unspent = passed.paid + self._unspent, 0
         self._spare = passed.probe and self._is_spare()
         if self._watch is not None:
             self._watch.sent()
@@ -208,7 +208,7 @@ class Lookup:
                 result, _ = await self._ask(wire, session.clock(), fresh=True)
             ended = result
         finally:
-            finish(session, passed, ended, sent_at=sent_at, taken=self._taken)
+            finish(session, passed, ended, sent_at=sent_at, taken=self._taken, paid=paid)
         return result
 
     def _is_spare(self) -> bool:

@@ -81,6 +81,7 @@ _CLOSED: Final = BreakerState.CLOSED
 #: A wish for a shorter pause, such as "come again at once", says nothing about the rate.
 _TELLING_S: Final = 0.05
 _MOST_OWED_S: Final = 1.0
+_BATCH_SHARE: Final = 1 / 8
 _NO_SLOT: Final = Obstacle("slot", math.inf)
 
 
@@ -99,6 +100,7 @@ class Traffic:
         self.adaptive = limits.adaptive
         self.rate, self.width = AdaptiveRate(), AdaptiveWidth(limits.concurrency)
         self._batch_pace = Gcra(math.inf)
+        self._batch_least = Gcra(math.inf)  # whatever calls do, so that they do not starve it
         self._tell = tell
 
     # ── before an attempt ────────────────────────────────────────────────────────────────────
@@ -149,7 +151,10 @@ class Traffic:
 
     def _batch_wait_s(self, now: float) -> float:
         limit = self._batch_pace.rate_per_s = self.rate.limit(now)  # without one nothing is owed
-        return 0.0 if limit == math.inf else self._batch_pace.wait_s(now)
+        self._batch_least.rate_per_s = limit * _BATCH_SHARE
+        if limit == math.inf:
+            return 0.0
+        return min(self._batch_pace.wait_s(now), self._batch_least.wait_s(now))
 
     def admit(self, rank: Rank, now: float, draw: float, waiting: int = 0) -> Pass:
         """Let one of this rank through, for whom there is no obstacle.
@@ -167,6 +172,8 @@ class Traffic:
             self.gate.passed(now, waiting)
         self.slots.take(now, for_call=call)
         self.spend(now)
+        if not call and self._batch_least.rate_per_s != math.inf:
+            self._batch_least.spend(now)
         if probe:
             self._tell_breaker(now)
         if probe or paid:
@@ -223,9 +230,9 @@ class Traffic:
             self._tell_breaker(now)
         return opened
 
-    def silent(self, passed: Pass, now: float, *, taken: int) -> None:
-        """The attempt says nothing about the server; its lookup's retries took so many tokens."""
-        self.budget.give_back(taken)
+    def silent(self, passed: Pass, now: float, *, paid: int) -> None:
+        """The attempt says nothing about the server; `paid` tokens were taken for it."""
+        self.budget.give_back(paid)
         if passed.probe:
             self.breaker.lost(now, sent=True)
             self._tell_breaker(now)
