@@ -53,11 +53,12 @@ def _was_cut_short(session: Session, result: Balance | AltcraftBalanceError, too
 
     That says more of the caller than of the server.
     """
-    if not isinstance(result, AttemptTimeout) or not result.maybe_sent:
+    if not isinstance(result, AttemptTimeout):
         return False
     usual_s = session.counts.latency.percentile(50) or 0.0
     fair_s = max(_FAIR_S, _FAIR_TIMES * usual_s)
-    return took_s < min(fair_s, session.settings.timeouts.attempt_s) - _CLOCK_STEP_S
+    limits = session.settings.timeouts
+    return took_s < min(fair_s, limits.attempt_s, limits.connect_s) - _CLOCK_STEP_S
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:

@@ -211,6 +211,7 @@ def test_no_deadline_is_overrun_in_the_handshake(promise, size, what):
         "token": "sandbox-token",
         "loyalty_program_id": virtual.PROGRAM,
         "ssl_context": ssl.create_default_context(),
+        "limits": Limits(concurrency=100),  # in a queue they would be told early
         "timeouts": Timeouts(connect_s=100, attempt_s=100),
     }
 
