@@ -58,7 +58,8 @@ def _was_cut_short(session: Session, result: Balance | AltcraftBalanceError, too
     usual_s = session.counts.latency.percentile(50) or 0.0
     fair_s = max(_FAIR_S, _FAIR_TIMES * usual_s)
     limits = session.settings.timeouts
-    return took_s < min(fair_s, limits.attempt_s, limits.connect_s) - _CLOCK_STEP_S
+    its_own_s = limits.attempt_s if result.maybe_sent else min(limits.attempt_s, limits.connect_s)
+    return took_s < min(fair_s, its_own_s) - _CLOCK_STEP_S
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
