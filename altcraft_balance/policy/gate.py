@@ -25,7 +25,6 @@ __all__ = ["Gate"]
 _UNSAID_S: Final = 1.0
 _LONGEST_SPREAD_S: Final = 1.0
 _JITTER: Final = RetryPolicy()
-_FIRST_JITTER: Final = 0.1  # of what was asked for
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait is none: loops fire early, by up to a clock's step
 
 
@@ -57,17 +56,12 @@ class Gate:
             self._streak += 1
             self._closed_at = now
         asked_s = min(_UNSAID_S if asked_s is None else asked_s, MAX_PAUSE_S)
-        until = now + asked_s + self._jitter_s(asked_s, draw)
+        until = now + asked_s + backoff_s(_JITTER, self._streak, draw)
         if until <= self._until:
             return False
         self._until, self._spread_s = until, min(until - now, _LONGEST_SPREAD_S)
         self.busy_until, self._gap_s = until + self._spread_s, math.inf
         return True
-
-    def _jitter_s(self, asked_s: float, draw: float) -> float:
-        jitter_s = backoff_s(_JITTER, self._streak, draw)
-        # "Come again at once" is believed once.
-        return jitter_s if self._streak > 1 else min(jitter_s, _FIRST_JITTER * asked_s)
 
     def wait_s(self, now: float) -> float:
         """Seconds until one more may pass; 0.0 is now."""
