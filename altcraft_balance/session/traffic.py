@@ -79,7 +79,7 @@ _CALL: Final = Pass(call=True)
 _ITEM: Final = Pass(call=False)
 _CLOSED: Final = BreakerState.CLOSED
 #: A wish for a shorter pause, such as "come again at once", says nothing about the rate.
-_TELLING_S: Final = 0.05
+_TELLING_S: Final = 0.2
 _MOST_OWED_S: Final = 1.0
 _BATCH_SHARE: Final = 1 / 8
 _NO_SLOT: Final = Obstacle("slot", math.inf)
