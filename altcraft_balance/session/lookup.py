@@ -127,7 +127,8 @@ class Lookup:
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
         finally:
-            self._session.traffic.budget.give_back(self._unspent)
+            if self._unspent:
+                self._session.traffic.budget.give_back(self._unspent)
         return self._ended(result, halted=halted)
 
     async def _repeat(self, wire: WireRequest) -> Balance | AltcraftBalanceError:

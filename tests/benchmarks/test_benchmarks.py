@@ -1,27 +1,20 @@
 """The benchmarks run, and the figures that README promises are not far off."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SLOWERS = (
-    "PYTHONDEVMODE",
-    "PYTHONASYNCIODEBUG",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-)
+from tests.fast import fast_environment
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
 def printed(name, *arguments):
     """What a benchmark prints, in a process without coverage and development mode."""
-    environment = {key: value for key, value in os.environ.items() if key not in SLOWERS}
     ended = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", *arguments],
         capture_output=True,
@@ -29,7 +22,7 @@ def printed(name, *arguments):
         timeout=300,
         check=False,
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env=fast_environment(PYTHONPATH=str(ROOT)),
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -2,19 +2,13 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.fast import fast_environment
+
 ROOT = Path(__file__).parents[2]
-#: Development mode and coverage make a take several times slower.
-SLOWERS = (
-    "PYTHONDEVMODE",
-    "PYTHONASYNCIODEBUG",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-)
 
 
 def share(processes, *, program="tests.pace.sharer", meanwhile=None, patience_s=60, **options):
@@ -24,7 +18,6 @@ def share(processes, *, program="tests.pace.sharer", meanwhile=None, patience_s=
     `meanwhile` is called, to stop the store, say.
     """
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    environment = {name: value for name, value in os.environ.items() if name not in SLOWERS}
     command = [sys.executable, "-W", "error", "-m", program, *arguments]
     with contextlib.ExitStack() as stack:
         running = [
@@ -35,7 +28,7 @@ def share(processes, *, program="tests.pace.sharer", meanwhile=None, patience_s=
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
-                    env=environment,
+                    env=fast_environment(),
                     cwd=ROOT,
                 )
             )

@@ -2,25 +2,16 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 
+from tests.fast import fast_environment
 from tests.promises.table import ROOT
-
-#: Development mode and coverage make a lookup ten times slower.
-SLOWERS = (
-    "PYTHONDEVMODE",
-    "PYTHONASYNCIODEBUG",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-)
 
 
 def in_child(program, *, limit_s=300, **options):
     """What the program answers, with `options` as its arguments; warnings are errors in it."""
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    environment = {name: value for name, value in os.environ.items() if name not in SLOWERS}
     command = [sys.executable, "-W", "error", "-m", f"tests.promises.{program}", *arguments]
     ended = subprocess.run(
         command,
@@ -28,7 +19,7 @@ def in_child(program, *, limit_s=300, **options):
         text=True,
         timeout=limit_s,
         check=False,
-        env=environment,
+        env=fast_environment(),
         cwd=ROOT,
     )
     assert ended.returncode == 0, ended.stderr

@@ -1,27 +1,21 @@
 """The command in a process of its own: coverage and development mode slow a run tenfold."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.fast import fast_environment
+
 ROOT = Path(__file__).parents[2]
-SLOWERS = (
-    "PYTHONDEVMODE",
-    "PYTHONASYNCIODEBUG",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-)
 
 
 def begin(*arguments, hash_seed="random"):
     """Start ``python -m tests.simulation --json`` with further arguments."""
-    environment = {name: value for name, value in os.environ.items() if name not in SLOWERS}
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "tests.simulation", "--json", *map(str, arguments)],
         cwd=ROOT,
-        env={**environment, "PYTHONHASHSEED": hash_seed},
+        env=fast_environment(PYTHONHASHSEED=hash_seed),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
