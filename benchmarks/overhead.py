@@ -16,7 +16,7 @@ import time
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail
-from altcraft_balance.session.traffic import Pass, Rank
+from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.transport.port import RawReply
 
 BODY = json.dumps(

@@ -201,8 +201,7 @@ class OutcomeStream:
             query = as_query(item, self._options.by)
         except InvalidQuery as error:
             error.with_traceback(None)
-            session.refuse(error)
-            self._window.put(Failed(query=stand_in(item), index=index, error=error))
+            self._window.put(session.refuse(error).as_outcome(stand_in(item), index))
             return
         ended = await session.look_up(
             query, started=started, deadline=self._deadline(started), brake=self._brake

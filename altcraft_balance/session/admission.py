@@ -20,7 +20,8 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from altcraft_balance.session.traffic import Obstacle, Pass, Rank, Reason, Traffic
+from altcraft_balance.session.passes import Obstacle, Pass, Rank, Reason
+from altcraft_balance.session.traffic import Traffic
 
 __all__ = ["Admission", "Refusal"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from altcraft_balance.errors import AltcraftBalanceError
+from altcraft_balance.errors import AltcraftBalanceError, ApiError, RateLimited
 from altcraft_balance.models import Balance, BalanceQuery, Failed, Found, Outcome
+from altcraft_balance.telemetry.events import LookupEnded
 
 __all__ = ["Ended"]
 
@@ -24,6 +25,18 @@ class Ended:
     requests: int = 0
     elapsed_s: float = 0.0
     halted: bool = False
+
+    def as_event(self, lookup: int) -> LookupEnded:
+        """This end as an event, of the lookup with that number."""
+        error = self.error
+        return LookupEnded(
+            lookup=lookup,
+            kind=None if error is None else error.kind,
+            code=error.code if isinstance(error, ApiError | RateLimited) else None,
+            attempts=self.attempts,
+            requests=self.requests,
+            elapsed_s=self.elapsed_s,
+        )
 
     def as_outcome(self, query: BalanceQuery, index: int) -> Outcome:
         """This end as an item of a batch."""

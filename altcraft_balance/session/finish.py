@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from altcraft_balance.errors import AltcraftBalanceError, AttemptTimeout
 from altcraft_balance.models import Balance
 from altcraft_balance.policy.classify import What, classify
-from altcraft_balance.session.traffic import Pass
+from altcraft_balance.session.passes import Pass
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session

@@ -15,8 +15,8 @@ from attrs import evolve
 from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
 from altcraft_balance.policy.classify import What, classify
 from altcraft_balance.session.ended import Ended
+from altcraft_balance.session.passes import Obstacle
 from altcraft_balance.session.refused import circuit_open
-from altcraft_balance.session.traffic import Obstacle
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session

@@ -26,9 +26,9 @@ from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
+from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.session.traffic import Pass, Rank
-from altcraft_balance.telemetry.events import LookupEnded, LookupStarted, RetryPlanned
+from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
@@ -315,18 +315,7 @@ class Lookup:
         error = None if isinstance(result, Balance) else result
         if error is not None and error is not self._brake.reason:
             error.attempts, error.elapsed_s = progress.attempts, elapsed_s
-        if session.emit is not None:
-            session.emit(
-                LookupEnded(
-                    lookup=self._number,
-                    kind=None if error is None else error.kind,
-                    code=getattr(error, "code", None),
-                    attempts=progress.attempts,
-                    requests=progress.requests,
-                    elapsed_s=elapsed_s,
-                )
-            )
-        return Ended(
+        ended = Ended(
             balance=result if isinstance(result, Balance) else None,
             error=error,
             attempts=progress.attempts,
@@ -334,6 +323,9 @@ class Lookup:
             elapsed_s=elapsed_s,
             halted=halted,
         )
+        if session.emit is not None:
+            session.emit(ended.as_event(self._number))
+        return ended
 
 
 def _was_dead(result: Balance | AltcraftBalanceError) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from altcraft_balance.errors import AltcraftBalanceError, CircuitOpen, DeadlineExceeded
 from altcraft_balance.session.admission import Refusal
-from altcraft_balance.session.traffic import Reason
+from altcraft_balance.session.passes import Reason
 
 __all__ = ["Phase", "circuit_open", "late", "refused"]
 

@@ -30,7 +30,6 @@ from altcraft_balance.telemetry.events import (
     ConnectionChanged,
     Event,
     Listener,
-    LookupEnded,
     LookupStarted,
     Opened,
     TokenReloaded,
@@ -207,23 +206,15 @@ class Session:
         if _running_loop() is not self._loop:
             raise ClientClosed("the client was opened on another event loop: open one on each")
 
-    def refuse(self, error: AltcraftBalanceError) -> None:
+    def refuse(self, error: AltcraftBalanceError) -> Ended:
         """Count as a lookup that failed what never became one, for want of a query or of time."""
+        ended = Ended(error=error)
         self.counts.lookups += 1
         self.counts.failed[error.kind] += 1
         if self.emit is not None:
-            number = self.counts.lookups
-            self.emit(LookupStarted(lookup=number))
-            self.emit(
-                LookupEnded(
-                    lookup=number,
-                    kind=error.kind,
-                    code=None,
-                    attempts=0,
-                    requests=0,
-                    elapsed_s=0.0,
-                )
-            )
+            self.emit(LookupStarted(lookup=self.counts.lookups))
+            self.emit(ended.as_event(self.counts.lookups))
+        return ended
 
     # ── one lookup ───────────────────────────────────────────────────────────────────────────
 

@@ -49,8 +49,7 @@ class SingleFlight:
             flight = self._flights[asked] = Flight(session)
             flight.task = asyncio.create_task(self._fly(asked, query, flight), name=_TASK)
         elif refusal := flight.refusal(rider):
-            session.refuse(refusal)
-            return Ended(error=refusal)
+            return session.refuse(refusal)
         else:
             session.counts.joined += 1
         flight.board(rider)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attrs import frozen
 
-from altcraft_balance.session.traffic import Reason
+from altcraft_balance.session.passes import Reason
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from enum import IntEnum
-from typing import Final, Literal, Protocol, TypeAlias
-
-from attrs import frozen
+from typing import Final, Protocol
 
 from altcraft_balance.policy.breaker import Breaker, BreakerState
 from altcraft_balance.policy.budget import Budget
@@ -18,22 +15,13 @@ from altcraft_balance.policy.gate import Gate
 from altcraft_balance.policy.pace import Gcra
 from altcraft_balance.policy.rate import AdaptiveRate
 from altcraft_balance.policy.width import AdaptiveWidth
+from altcraft_balance.session.passes import Obstacle, Pass, Rank
 from altcraft_balance.session.semaphore import Semaphore
 from altcraft_balance.settings import Limits
 from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.telemetry.events import BreakerChanged, Event, GateClosed, WidthChanged
 
-__all__ = ["Obstacle", "Pace", "Pass", "Rank", "Reason", "Traffic"]
-
-Reason: TypeAlias = Literal["backoff", "breaker", "gate", "slot", "budget", "rate"]
-
-
-class Rank(IntEnum):
-    """Who goes first: single calls, then a batch's items that have failed, then new ones."""
-
-    CALL = 0
-    RETRY = 1
-    ITEM = 2
+__all__ = ["Pace", "Traffic"]
 
 
 class Pace(Protocol):
@@ -50,29 +38,6 @@ class Pace(Protocol):
 
     def spend(self, now: float) -> None:
         """One is sent."""
-
-
-@frozen
-class Obstacle:
-    """What is in the way, and for how many seconds at least; `math.inf` is unknown."""
-
-    reason: Reason
-    wait_s: float
-
-
-@frozen
-class Pass:
-    """The right to send one attempt.
-
-    Attributes:
-        call: whether a single call has it.
-        probe: whether it is the breaker's probe.
-        paid: retry tokens that come back when it is answered.
-    """
-
-    call: bool
-    probe: bool = False
-    paid: int = 0
 
 
 _CALL: Final = Pass(call=True)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from altcraft_balance.session.traffic import Pass
+from altcraft_balance.session.passes import Pass
 from tests.session.fakes import (
     Slow,
     cancelled_at_every_turn,

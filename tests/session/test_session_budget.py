@@ -7,7 +7,7 @@ import pytest
 
 from altcraft_balance.errors import HttpStatusError
 from altcraft_balance.models import Found
-from altcraft_balance.session.traffic import Pass, Rank
+from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.settings import Limits
 from tests.session.fakes import (
     Slow,

@@ -9,7 +9,8 @@ import pytest
 from altcraft_balance.models import Found
 from altcraft_balance.policy.rate import AdaptiveRate
 from altcraft_balance.sandbox.quota import Quota
-from altcraft_balance.session.traffic import Rank, Traffic
+from altcraft_balance.session.passes import Rank
+from altcraft_balance.session.traffic import Traffic
 from altcraft_balance.settings import Limits
 from tests.session.fakes import Slow, http, member, members, now, ok, opened, throttled
 
