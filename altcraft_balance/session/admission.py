@@ -78,12 +78,13 @@ class Admission:
 
     def enter_at_once(self, rank: Rank) -> Pass | None:
         """A pass, if nobody waits and nothing is in the way."""
-        if self._queues[0] or self._queues[1] or self._queues[2]:
+        calls, repeats, items = self._queues
+        if calls or repeats or items:
             return None
         now = self._loop.time()
         if self._traffic.obstacle(rank, now) is not None:
             return None
-        return self._traffic.admit(rank, now, self._draw())
+        return self._traffic.admit(rank, now, self._draw, self._standing)
 
     async def enter(self, rank: Rank, deadline: float | None, nap_s: float) -> Pass | Refusal:
         """Sleep for `nap_s` seconds, then wait for a turn; a `Refusal` when it is hopeless.
@@ -107,10 +108,10 @@ class Admission:
             self._give_back(answer)
             nap_s = 0.0
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
         """An attempt has ended and the policies have been told: its slot is free."""
         self._traffic.slots.release()
-        self.pump()
+        self._pump(now)
 
     def _begin(self, waiter: _Waiter, nap_s: float) -> None:
         waiter.since = now = self._loop.time()
@@ -132,6 +133,10 @@ class Admission:
     def _line_up(self, waiter: _Waiter, now: float) -> float:
         """Join the queue, unless that is hopeless; how many seconds it takes at least."""
         queue = self._queues[waiter.rank]
+        if queue and waiter.rank is not Rank.CALL:
+            waiter.reason = next(iter(queue)).reason
+            queue[waiter] = None
+            return math.inf  # for whoever is first it is known already
         obstacle = self._batch_first(waiter) or self._traffic.obstacle(waiter.rank, now, len(queue))
         if obstacle is None:
             waiter.reason = "slot"  # if it waits after all, others have taken them
@@ -170,17 +175,20 @@ class Admission:
 
     def _give_back(self, passed: Pass) -> None:
         """A pass that was not used."""
-        self._traffic.unused(passed, self._loop.time())
-        self.leave()
+        now = self._loop.time()
+        self._traffic.unused(passed, now)
+        self.leave(now)
 
     # ── letting through ──────────────────────────────────────────────────────────────────────
 
     def pump(self) -> None:
         """Let through all whose turn it is, and set the timer for the next."""
-        if self._queues[0] or self._queues[1] or self._queues[2] or self._asleep:
-            self._pump(self._loop.time())
+        self._pump(self._loop.time())
 
     def _pump(self, now: float) -> None:
+        calls, repeats, items = self._queues
+        if not (calls or repeats or items or self._asleep):
+            return
         soonest = self._wake(now) if self._asleep else math.inf
         for rank in _RANKS:
             if queue := self._queues[rank]:
@@ -209,8 +217,7 @@ class Admission:
             waiter, _ = queue.popitem(last=False)
             if waiter.turn.done():  # cancelled, and about to withdraw
                 continue
-            behind = sum(map(len, self._queues))
-            passed = self._traffic.admit(rank, now, self._draw(), behind)
+            passed = self._traffic.admit(rank, now, self._draw, self._standing)
             self._count_wait(waiter, now)
             waiter.turn.set_result(passed)
             if passed.probe:
@@ -261,7 +268,11 @@ class Admission:
     def sendable(self) -> int:
         """How many wait for whom there is a slot."""
         slots = self._traffic.slots
-        return min(sum(map(len, self._queues)), slots.width - slots.in_use)
+        return min(self._standing(), slots.width - slots.in_use)
+
+    def _standing(self) -> int:
+        """How many wait, those aside who sleep before a repeat."""
+        return sum(map(len, self._queues))
 
     def waiting(self) -> Counter[Reason]:
         """How many wait, by the first thing that stood in their way."""

@@ -39,26 +39,26 @@ def finish(
         paid: those of them that were taken for this attempt.
     """
     now = session.clock()
-    if result is None or _was_cut_short(session, result, now - sent_at):
-        session.traffic.silent(passed, now, paid=paid if result is None else 0)
-    elif isinstance(result, Balance):
+    if isinstance(result, Balance):
         _answered(session, passed, now, sent_at, taken)
+    elif result is None or _was_cut_short(session, result, now - sent_at):
+        session.traffic.silent(passed, now, paid=paid if result is None else 0)
     else:
         _ended_with(result, session, passed, now, sent_at, taken)
-    session.admission.leave()
+    session.admission.leave(now)
 
 
-def _was_cut_short(session: Session, result: Balance | AltcraftBalanceError, took_s: float) -> bool:
+def _was_cut_short(session: Session, error: AltcraftBalanceError, took_s: float) -> bool:
     """Whether it ran out of its caller's time, which was short for an answer of this server.
 
     That says more of the caller than of the server.
     """
-    if not isinstance(result, AttemptTimeout):
+    if not isinstance(error, AttemptTimeout):
         return False
     usual_s = session.counts.latency.percentile(50) or 0.0
     fair_s = max(_FAIR_S, _FAIR_TIMES * usual_s)
     limits = session.settings.timeouts
-    its_own_s = limits.attempt_s if result.maybe_sent else min(limits.attempt_s, limits.connect_s)
+    its_own_s = limits.attempt_s if error.maybe_sent else min(limits.attempt_s, limits.connect_s)
     return took_s < min(fair_s, its_own_s) - _CLOCK_STEP_S
 
 

@@ -261,9 +261,12 @@ class Lookup:
 
     def _is_hopeless(self, left_s: float) -> bool:
         """Whether so much was waited that no answer has ever come as fast as it would have to."""
+        if left_s <= 0:
+            return True
         fastest_s = self._session.counts.fastest_s
-        had_s = left_s + self._session.clock() - self._started
-        return left_s <= 0 or (self._call and left_s < fastest_s < had_s)
+        if not self._call or left_s >= fastest_s:
+            return False
+        return fastest_s < left_s + self._session.clock() - self._started
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""

@@ -48,9 +48,10 @@ class Semaphore:
 
     def has_room(self, now: float, *, for_call: bool) -> bool:
         """Whether one more may be taken, by a single call or by a batch."""
-        if for_call:
-            return self.in_use < self.width
-        return self.in_use < self.width - self.reserved(now)
+        free = self.width - self.in_use
+        if for_call or now >= self._reserve_until:
+            return free > 0
+        return free > self.reserved(now)
 
     def take(self, now: float, *, for_call: bool) -> None:
         """Take a slot, for which there is room."""

@@ -66,6 +66,7 @@ class Traffic:
         self.rate, self.width = AdaptiveRate(), AdaptiveWidth(limits.concurrency)
         self._batch_pace = Gcra(math.inf)
         self._batch_least = Gcra(math.inf)  # whatever calls do, so that they do not starve it
+        self._is_limited = False  # whether these two have a rate
         self._tell = tell
 
     # ── before an attempt ────────────────────────────────────────────────────────────────────
@@ -112,32 +113,39 @@ class Traffic:
 
     def is_stopped(self, now: float, *, probe: bool = False) -> bool:
         """Whether those let through a moment ago are stopped; the breaker spares its probe."""
+        if self.breaker.state is _CLOSED and now >= self.gate.busy_until:
+            return False
         return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
 
     def _batch_wait_s(self, now: float) -> float:
-        limit = self._batch_pace.rate_per_s = self.rate.limit(now)  # without one nothing is owed
-        self._batch_least.rate_per_s = limit * _BATCH_SHARE
-        if limit == math.inf:
+        limit = self.rate.limit(now)
+        if limit != math.inf or self._is_limited:
+            self._batch_pace.rate_per_s = limit  # without one nothing is owed
+            self._batch_least.rate_per_s = limit * _BATCH_SHARE
+            self._is_limited = limit != math.inf
+        if not self._is_limited:
             return 0.0
         return min(self._batch_pace.wait_s(now), self._batch_least.wait_s(now))
 
-    def admit(self, rank: Rank, now: float, draw: float, waiting: int = 0) -> Pass:
+    def admit(
+        self, rank: Rank, now: float, draw: Callable[[], float], waiting: Callable[[], int]
+    ) -> Pass:
         """Let one of this rank through, for whom there is no obstacle.
 
         Args:
             rank: whose turn it is.
             now: the moment.
-            draw: a number from 0 up to 1, drawn by the caller.
-            waiting: how many stand behind.
+            draw: draws a number from 0 up to 1; asked in bad hours only, as is the next.
+            waiting: says how many stand behind.
         """
         call = rank is Rank.CALL
-        probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw)
-        paid = self.budget.spend(now, draw) if rank is Rank.RETRY and not probe else 0
+        probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw())
+        paid = self.budget.spend(now, draw()) if rank is Rank.RETRY and not probe else 0
         if now < self.gate.busy_until and not self._is_paced(rank, now):
-            self.gate.passed(now, waiting)
+            self.gate.passed(now, waiting())
         self.slots.take(now, for_call=call)
         self.spend(now)
-        if not call and self._batch_least.rate_per_s != math.inf:
+        if not call and self._is_limited:
             self._batch_least.spend(now)
         if probe:
             self._tell_breaker(now)
@@ -151,7 +159,7 @@ class Traffic:
             self.pace.spend(now)
         self.rate.sent(now)
         # Calls do not wait for it, so what they owe to the batch is bounded.
-        if self._batch_pace.rate_per_s != math.inf and self._batch_pace.wait_s(now) < _MOST_OWED_S:
+        if self._is_limited and self._batch_pace.wait_s(now) < _MOST_OWED_S:
             self._batch_pace.spend(now)
 
     # ── after an attempt ─────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ __all__ = ["Histogram", "Progress", "ProgressSnapshot"]
 
 _GROWTH: Final = math.log(1.1)
 _SMALLEST_S: Final = 1e-5
+_LOG_SMALLEST: Final = math.log(_SMALLEST_S)
 
 
 class Histogram:
@@ -33,7 +34,8 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        self._buckets[int(math.log(max(seconds, _SMALLEST_S) / _SMALLEST_S) / _GROWTH)] += 1
+        steps = (math.log(seconds) - _LOG_SMALLEST) / _GROWTH if seconds > _SMALLEST_S else 0.0
+        self._buckets[int(steps)] += 1
         self._count += 1
 
     def percentile(self, percent: float) -> float | None:

@@ -29,10 +29,10 @@ def printed(name, *arguments):
 
 
 def test_the_shared_policies_cost_little():
-    """CPU per lookup beside the plain path, in one run; the figure is some 1.15, with room."""
+    """CPU per lookup beside the plain path, in one run; the figure is some 1.13, with room."""
     table = json.loads(printed("overhead", "--json", "--rounds", "5", "--lookups", "4000"))
     for row in table.values():
-        assert row["ours_us"] / row["plain_us"] < 1.5, table
+        assert row["ours_us"] / row["plain_us"] < 1.35, table
 
 
 def test_the_rule_for_the_rate_is_compared():

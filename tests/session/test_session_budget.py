@@ -118,13 +118,13 @@ async def test_a_pass_that_was_not_used_gives_its_tokens_back(wire):
         session.traffic.slots.take(now(), for_call=False)
         repeat = asyncio.create_task(session.admission.enter(Rank.RETRY, None, 0.0))
         await settle()
-        session.admission.leave()
+        session.admission.leave(now())
         assert client.stats().budget == 486
         late = Pass(call=False)
         session.traffic.throttled(late, now(), sent_at=now(), asked_s=5, draw=0.0)
         assert (await repeat).paid == 14
         assert (client.stats().budget, now() >= 5) == (486, True)
-        session.admission.leave()
+        session.admission.leave(now())
 
 
 async def test_a_repeat_is_paid_back_by_its_own_answer(wire):

@@ -38,7 +38,7 @@ def wait_s(traffic, moment):
 
 
 def send(traffic, rank, moment):
-    traffic.admit(rank, moment, 0.5)
+    traffic.admit(rank, moment, lambda: 0.5, lambda: 0)
     traffic.slots.release()
 
 

@@ -132,8 +132,8 @@ async def test_a_slot_whose_waiter_was_cancelled_goes_to_the_next(wire, monkeypa
         await settle()
         as_it_is = getattr(place, step)
 
-        def and_cancel(self):
-            as_it_is(self)
+        def and_cancel(self, *arguments):
+            as_it_is(self, *arguments)
             waiter.cancel()
 
         monkeypatch.setattr(place, step, and_cancel)
