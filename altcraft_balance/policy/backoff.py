@@ -13,7 +13,8 @@ from altcraft_balance.settings import RetryPolicy
 __all__ = ["backoff_s", "probe_after_s"]
 
 _MAX_DOUBLINGS: Final = 60  # 2**60 times any base is past any cap, and no float overflows
-_FIRST_PROBE_S: Final = 1.0
+_LEAST_S: Final = 1.0  # between two probes
+_FIRST_PROBES_S: Final = 1.5
 _RAREST_PROBE_S: Final = 30.0
 
 
@@ -29,14 +30,15 @@ def backoff_s(policy: RetryPolicy, failures: int, draw: float) -> float:
     return draw * min(policy.cap_s, policy.base_s * 2.0**doublings)
 
 
-def probe_after_s(probes: int, draw: float) -> float:
-    """Seconds from one probe to the next, after so many: 1 at first, doubling up to 30.
+def probe_after_s(silent_s: float, draw: float) -> float:
+    """Seconds from one probe to the next: a quarter of the silence, but 1 to 30.
 
-    Half of it is jitter, so that the probes of many clients do not meet; it is never below 1.
+    So a server that is back is noticed after a quarter of the time for which it was away, or
+    1.5 s if that is more. Half of it is jitter, so that the probes of many clients do not meet.
 
     Args:
-        probes: probes that were sent before, from 0.
+        silent_s: seconds for which nothing has been answered.
         draw: a number from 0 up to 1, drawn by the caller.
     """
-    bound_s = min(_RAREST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(probes, _MAX_DOUBLINGS))
-    return max(_FIRST_PROBE_S, bound_s * (1 + draw) / 2)
+    bound_s = min(_RAREST_PROBE_S, max(_FIRST_PROBES_S, silent_s / 4))
+    return max(_LEAST_S, bound_s * (1 + draw) / 2)

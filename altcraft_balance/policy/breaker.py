@@ -6,8 +6,8 @@ reply are enough, if they are half a second apart, so that the last items of a b
 their attempts on a server that is down. A throttled attempt is an answer, and a lookup whose time
 ran out in the queue is no attempt.
 
-The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, from 1 s after the
-trip to 30 s between probes; in ``PROBING`` one attempt is under way, and everybody else waits for
+The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, 1 s after the trip
+at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one attempt is under way, and everybody else waits for
 its end. Answers to attempts that were sent before the trip change nothing.
 """
 
@@ -82,7 +82,7 @@ class Breaker:
             return False
         self._move(_Event.DUE)
         self.probes += 1
-        self._probe_at = now + probe_after_s(self.probes, draw)
+        self._probe_at = now + probe_after_s(now - self._opened_at, draw)
         return True
 
     def answered(self, *, probe: bool) -> bool:

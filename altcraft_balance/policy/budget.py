@@ -34,8 +34,8 @@ class Budget:
 
     def __init__(self) -> None:
         self.tokens = CAPACITY
-        self._probes = 0
         self._probe_at = -math.inf
+        self._probed_since = math.inf  # the first probe in vain since the last answer
 
     def take(self) -> int:
         """The tokens for one retry, taken; 0 when there are not enough of them."""
@@ -58,8 +58,8 @@ class Budget:
             is answered has shown that a retry is worth its tokens.
         """
         if not self.take():
-            self._probe_at = now + probe_after_s(self._probes, draw)
-            self._probes += 1
+            self._probed_since = min(self._probed_since, now)
+            self._probe_at = now + probe_after_s(now - self._probed_since, draw)
         return RETRY_COST
 
     def give_back(self, taken: int) -> None:
@@ -68,10 +68,10 @@ class Budget:
 
     def answered(self, taken: int) -> None:
         """A lookup ended with an answer; its retries had taken so many tokens."""
-        self._probes = 0
+        self._probed_since = math.inf
         if self.tokens < CAPACITY:
             self.tokens = min(CAPACITY, self.tokens + taken + 1)
 
     def refill(self) -> None:
         """The outage that emptied it is over."""
-        self.tokens, self._probes, self._probe_at = CAPACITY, 0, -math.inf
+        self.tokens, self._probe_at, self._probed_since = CAPACITY, -math.inf, math.inf

@@ -67,17 +67,26 @@ def test_the_test_of_uniformity_sees_a_herd():
 
 
 @pytest.mark.parametrize(
-    ("probes", "bound_s"),
-    [(0, 1), (1, 2), (2, 4), (4, 16), (5, 30), (6, 30), (60, 30), (10**9, 30)],
+    ("silent_s", "bound_s"),
+    [(0, 1.5), (6, 1.5), (8, 2), (40, 10), (120, 30), (121, 30), (1e9, 30), (math.inf, 30)],
 )
-def test_probes_double_their_distance_from_one_second_to_thirty(probes, bound_s):
+def test_probes_are_as_far_apart_as_a_quarter_of_the_silence(silent_s, bound_s):
     """Half of it is jitter, so that the probes of many clients do not meet."""
-    assert probe_after_s(probes, 0.0) == max(1, bound_s / 2)
-    assert probe_after_s(probes, 0.5) == pytest.approx(max(1, bound_s * 0.75))
-    assert probe_after_s(probes, 1.0) == bound_s
+    assert probe_after_s(silent_s, 0.0) == max(1, bound_s / 2)
+    assert probe_after_s(silent_s, 0.5) == pytest.approx(max(1, bound_s * 0.75))
+    assert probe_after_s(silent_s, 1.0) == bound_s
 
 
-@given(st.integers(0, 10**12), st.floats(0, 1, exclude_max=True))
-def test_no_probe_is_less_than_a_second_or_more_than_thirty_after_the_last(probes, draw):
+@given(st.floats(0, 1e12), st.floats(0, 1, exclude_max=True))
+def test_no_probe_is_less_than_a_second_or_more_than_thirty_after_the_last(silent_s, draw):
     """Whatever is drawn."""
-    assert 1 <= probe_after_s(probes, draw) <= 30
+    assert 1 <= probe_after_s(silent_s, draw) <= 30
+
+
+@given(st.floats(0, 600), st.randoms(use_true_random=False))
+def test_who_is_back_is_noticed_after_a_quarter_of_the_time_it_was_away(away_s, chance):
+    """Or 1.5 seconds; half a minute at most."""
+    now = 0.0
+    while now < away_s:
+        now += probe_after_s(now, chance.random())
+    assert now - away_s <= max(1.5, min(30, away_s / 4)) + 1e-9

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from altcraft_balance.policy.backoff import probe_after_s
 from altcraft_balance.policy.breaker import _NEXT, FAILURES_TO_OPEN, Breaker, BreakerState, _Event
 
 CLOSED, OPEN, PROBING = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.PROBING
@@ -118,17 +119,19 @@ def test_a_reply_of_any_kind_breaks_the_silence(between):
 @pytest.mark.parametrize("draw", [0.0, 0.5, 0.999])
 def test_probes_become_rarer_from_one_second_to_thirty(draw):
     """The first is due a second after the trip; no two are less than a second apart."""
-    breaker, now, gaps = opened(100.0, draw), 100.0, []
-    for number in range(10):
+    breaker, now, gaps, sent = opened(100.0, draw), 100.0, [], []
+    for number in range(50):
         assert breaker.probes == number
+        sent.append(now)
         gaps.append(breaker.wait_s(now))
         now += gaps[-1]
         assert breaker.wait_s(now) == 0.0
         assert breaker.sent(now, draw)
         assert breaker.wait_s(now) == math.inf, "one probe at a time"
         fails(breaker, now, probe=True)
-    bounds = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
-    assert gaps == [pytest.approx(max(1, bound * (1 + draw) / 2)) for bound in bounds]
+    assert gaps == [pytest.approx(probe_after_s(at - 100.0, draw)) for at in sent]
+    assert gaps[0] < 1.5
+    assert gaps[-1] == pytest.approx(15 * (1 + draw))
 
 
 def test_the_pause_is_counted_from_when_the_probe_was_sent():

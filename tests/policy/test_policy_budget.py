@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from altcraft_balance.policy.backoff import probe_after_s
 from altcraft_balance.policy.budget import CAPACITY, RETRY_COST, Budget
 
 draws = st.floats(0, 1, exclude_max=True)
@@ -69,15 +70,17 @@ def test_a_parked_item_waits_only_when_the_tokens_are_gone():
 @pytest.mark.parametrize("draw", [0.0, 0.5, 0.999])
 def test_probes_of_an_empty_budget_become_rarer(draw):
     """One at a time, a second apart at first and half a minute in the end."""
-    budget, now, gaps = with_tokens(0), 0.0, []
-    for _ in range(10):
+    budget, now, gaps, sent = with_tokens(0), 100.0, [], []
+    for _ in range(50):
         assert budget.spend(now, draw) == 14
         assert budget.tokens == 0
+        sent.append(now)
         gaps.append(budget.wait_s(now))
         now += gaps[-1]
         assert budget.wait_s(now) == 0.0
-    bounds = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
-    assert gaps == [pytest.approx(max(1, bound * (1 + draw) / 2)) for bound in bounds]
+    assert gaps == [pytest.approx(probe_after_s(at - 100.0, draw)) for at in sent]
+    assert gaps[0] < 1.5
+    assert gaps[-1] == pytest.approx(15 * (1 + draw))
 
 
 def test_a_probe_that_is_answered_has_paid_for_itself():
@@ -91,9 +94,10 @@ def test_a_probe_that_is_answered_has_paid_for_itself():
 def test_after_an_answer_probes_begin_anew_at_a_second():
     """The server is back: what was rare becomes frequent again."""
     budget, now = with_tokens(0), 0.0
-    for _ in range(8):
+    for _ in range(20):
         budget.spend(now, 0.0)
         now += budget.wait_s(now)
+    assert now > 30
     budget.answered(0)
     budget.spend(now, 0.0)
     assert budget.wait_s(now) == 1.0

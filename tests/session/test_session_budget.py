@@ -79,7 +79,7 @@ async def test_a_throttled_answer_costs_neither_attempt_nor_tokens(wire):
 
 async def test_a_parked_batch_probes_and_loses_nothing(wire):
     """One item at a time, a second apart and more, until there are tokens again."""
-    down_until = 40.0
+    down_until = 14.0
     wire.answer = lambda sent: http(500) if sent.at < down_until and is_bad(sent) else ok()
 
     def is_bad(sent):
@@ -88,7 +88,7 @@ async def test_a_parked_batch_probes_and_loses_nothing(wire):
     async with opened(wire, limits=Limits(4, adaptive=False), max_attempts=99) as client:
         empty(client)
         run = asyncio.create_task(client.get_balances(members(10)))
-        await asyncio.sleep(20)
+        await asyncio.sleep(10)
         stats = client.stats()
         assert (stats.budget, stats.breaker, stats.slots_in_use) == (0, "closed", 0)
         assert (stats.in_progress, sum(stats.waiting.values())) == (10, 10)

@@ -87,17 +87,17 @@ async def test_an_open_breaker(wire):
     async with opened(wire, max_attempts=1) as client:
         await break_down(wire, client)
         error = await refusal(client, CircuitOpen, deadline_s=None)
-        assert error.retry_after_s == 1.0
-        assert (client.health().retry_after_s, client.health().ok) == (1.0, False)
+        assert error.retry_after_s == 1.5
+        assert (client.health().retry_after_s, client.health().ok) == (1.5, False)
         await asyncio.sleep(0.4)
-        assert (await refusal(client, CircuitOpen)).retry_after_s == SOON(0.6)
+        assert (await refusal(client, CircuitOpen)).retry_after_s == SOON(1.1)
 
 
 async def test_a_probe_that_is_under_way(wire):
     """It is one call; the others are told to come back in a second."""
     async with opened(wire, max_attempts=1) as client:
         await break_down(wire, client)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1.5)
         wire.answer = lambda _: Slow(3)
         probe = asyncio.create_task(client.get_balance(member(1)))
         await settle()

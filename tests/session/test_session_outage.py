@@ -119,7 +119,7 @@ async def test_a_probe_that_is_cancelled_is_followed_by_another(wire):
     async with opened(wire, concurrency=64, max_attempts=1) as client:
         calls = (client.get_balance(member(n)) for n in range(20))
         await asyncio.gather(*calls, return_exceptions=True)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1.5)
         wire.answer = lambda _: Slow(5)
         probe = asyncio.create_task(client.get_balance(member(1)))
         parked = asyncio.create_task(client.get_balances([member(2)]))

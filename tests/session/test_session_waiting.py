@@ -80,7 +80,7 @@ async def test_a_wait_for_the_breaker_is_counted(wire):
         await settle()
         assert dict(client.stats().waiting) == {"breaker": 1}
         await run
-        assert dict(client.stats().waited_s) == {"breaker": about(1)}
+        assert dict(client.stats().waited_s) == {"breaker": about(1.5)}
 
 
 async def test_a_wait_for_the_budget_is_counted(wire):
@@ -89,9 +89,9 @@ async def test_a_wait_for_the_budget_is_counted(wire):
     async with opened(wire, limits=Limits(4, adaptive=False)) as client:
         client._session.traffic.budget.tokens = 0
         await client.get_balances(members(1))
-        # 0.1 s and 0.2 s of backoff; the second probe is due a second after the first.
+        # 0.1 s and 0.2 s of backoff; the second probe is due 1.5 s after the first.
         waited_s = dict(client.stats().waited_s)
-        assert waited_s == {"backoff": about(0.3), "budget": about(0.8)}
+        assert waited_s == {"backoff": about(0.3), "budget": about(1.3)}
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel", "refused"])

@@ -78,7 +78,7 @@ BOUNDS = {
     "recovery": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "silence": (_PROBES, BURST, RECOVERED, NOTHING_FAILED),
     "slow": (NOTHING_FAILED, quick(1.2)),
-    "flapping": (NOTHING_FAILED,),
+    "flapping": (NOTHING_FAILED, quick(2)),
     "bad_connections": (
         NOTHING_FAILED,
         Bound(

@@ -55,13 +55,13 @@ async def test_an_outage_is_told_from_its_beginning_to_its_end(wire):
         await client.get_balances(members(32))
     told = [(at, event) for at, event in events if isinstance(event, BreakerChanged)]
     assert [(event.state, event.retry_after_s) for _, event in told] == [
-        ("open", about(1)),
+        ("open", about(1.5)),
         ("probing", None),
-        ("open", about(1.9)),
+        ("open", about(1.4)),
         ("probing", None),
         ("closed", None),
     ]
-    assert [at for at, _ in told] == [about(s) for s in (0.1, 1.1, 1.2, 3.1, 3.2)]
+    assert [at for at, _ in told] == [about(s) for s in (0.1, 1.6, 1.7, 3.1, 3.2)]
 
 
 async def test_a_client_whose_server_answers_has_no_such_news(wire):
