@@ -7,8 +7,8 @@ their attempts on a server that is down. A throttled attempt is an answer, and a
 ran out in the queue is no attempt.
 
 The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, 1 s after the trip
-at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one attempt is under way, and everybody else waits for
-its end. Answers to attempts that were sent before the trip change nothing.
+at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one
+attempt is under way, and everybody else waits for its end. Answers to attempts that were sent before the trip change nothing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,12 @@ import pytest
 from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.errors import AltcraftBalanceError, AttemptTimeout, ConnectionFailed
+from altcraft_balance.errors import (
+    AltcraftBalanceError,
+    AttemptTimeout,
+    ClientClosed,
+    ConnectionFailed,
+)
 from altcraft_balance.models import ByEmail
 from altcraft_balance.session.session import Session
 from altcraft_balance.settings import ClientSettings, Limits, RetryPolicy, Timeouts
@@ -318,3 +323,17 @@ def cancelled_at_every_turn(scenario, afterwards, **settings):
         with asyncio.Runner(loop_factory=TurningLoop) as runner:
             if not runner.run(main(turn)):
                 return turn - 1
+
+
+async def used(client):
+    """The sentences with which the three ways of asking refuse."""
+    sentences = set()
+    for ask in (lambda: client.get_balance(member(0)), lambda: client.get_balances([member(0)])):
+        with pytest.raises(ClientClosed) as caught:
+            await ask()
+        sentences.add(str(caught.value))
+    with pytest.raises(ClientClosed) as caught:
+        client.stream_balances([member(0)])
+    sentences.add(str(caught.value))
+    [sentence] = sentences
+    return sentence

@@ -15,6 +15,7 @@ import pytest
 from altcraft_balance.secret import HiddenBytes, HiddenStr
 from altcraft_balance.settings import ClientSettings, Timeouts
 from altcraft_balance.transport.aiohttp import AiohttpTransport
+from tests.transport.authority import Authority
 
 TOKEN = "canary-token-5f1e"
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -348,3 +349,13 @@ async def warmed_up(serve, ask):
         return server, asker
 
     return warmed_up
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("stranger"))
