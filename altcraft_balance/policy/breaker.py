@@ -6,9 +6,14 @@ reply are enough, if they are half a second apart, so that the last items of a b
 their attempts on a server that is down. A throttled attempt is an answer, and a lookup whose time
 ran out in the queue is no attempt.
 
+Members that always fail, with replies such as HTTP 500, look like an outage when nobody else is
+asked. So a batch's probe asks again what was answered before (`session.lookup`), and an alarm that
+the very first probe proves false makes the next one slower, at twice as many failures.
+
 The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, 1 s after the trip
 at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one
-attempt is under way, and everybody else waits for its end. Answers to attempts that were sent before the trip change nothing.
+attempt is under way, and everybody else waits for its end. Answers to attempts that were sent
+before the trip change nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from altcraft_balance.policy.retry import MAX_PAUSE_S
 __all__ = ["FAILURES_TO_OPEN", "Breaker", "BreakerState"]
 
 FAILURES_TO_OPEN: Final = 20
+_MOST_TO_OPEN: Final = 320
 _SILENT_TO_OPEN: Final = 5
 _SILENT_FOR_S: Final = 0.5
 
@@ -59,6 +65,7 @@ class Breaker:
         state: where it is.
         failures: attempts that failed since the last answer; counted while it is closed.
         probes: probes since it opened.
+        false_alarm: whether the server was well all the time when it last opened.
     """
 
     def __init__(self) -> None:
@@ -66,7 +73,7 @@ class Breaker:
         self.failures = self.probes = 0
         self._silent, self._silent_since = 0, math.inf
         self._probe_at = self._opened_at = math.inf
-        self._was_answered = False
+        self._to_open, self.false_alarm = FAILURES_TO_OPEN, False
 
     def wait_s(self, now: float) -> float:
         """Seconds until something may be sent: 0.0 is now, `math.inf` is "a probe decides"."""
@@ -89,10 +96,12 @@ class Breaker:
         """An attempt was answered; whether that has closed the breaker."""
         if probe:
             self._move(_Event.ANSWERED)
+            self.false_alarm = self.probes == 1 and not self._silent
+            doubted = min(_MOST_TO_OPEN, 2 * self._to_open)
+            self._to_open = doubted if self.false_alarm else FAILURES_TO_OPEN
             self.failures = self._silent = self.probes = 0
         elif self.state is BreakerState.CLOSED:
             self.failures = self._silent = 0
-        self._was_answered = True
         return probe
 
     def failed(self, now: float, *, probe: bool, draw: float, replied: bool = False) -> bool:
@@ -104,21 +113,18 @@ class Breaker:
             return False
         self._count(now, replied)
         silent = self._silent >= _SILENT_TO_OPEN and now - self._silent_since >= _SILENT_FOR_S
-        if self.failures < FAILURES_TO_OPEN and not silent:
+        if self.failures < self._to_open and not silent:
             return False
         self._move(_Event.TRIPPED)
         self._opened_at, self._probe_at = now, now + probe_after_s(0, draw)
         return True
 
-    def is_outage(self, now: float) -> bool:
-        """Whether a server that used to answer has been down, for no more than 15 minutes.
+    def is_lasting(self, now: float) -> bool:
+        """Whether the server has been down for 15 minutes: it may be gone.
 
-        A batch's items wait that out: their probes, which are sent for everybody's sake, cost
-        them no attempt. One that never answered may be the wrong address, and one that stays
-        away for longer may be gone.
+        A batch waits out what is shorter; from then on its probes cost attempts, so that it ends.
         """
-        down = self.state is not BreakerState.CLOSED
-        return down and self._was_answered and now - self._opened_at < MAX_PAUSE_S
+        return self.state is not BreakerState.CLOSED and now - self._opened_at >= MAX_PAUSE_S
 
     def _count(self, now: float, replied: bool) -> None:
         self.failures += 1

@@ -9,7 +9,9 @@ come from outside and their number is not bounded, as that of a batch's workers 
 
 A single call that finds the budget empty ends with the error it has. A batch's items are parked
 until tokens come; so that they do come when nothing else is under way, one of them at a time is
-sent unpaid, as a probe, each 1 to 30 seconds.
+sent unpaid, as a probe, each 1 to 30 seconds. When that is answered the server is well, whoever
+has emptied the budget: members that always fail, say. Then a few retries are worth their tokens,
+and if those are in vain the next probe may go at once.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ __all__ = ["CAPACITY", "RETRY_COST", "Budget"]
 
 CAPACITY: Final = 500
 RETRY_COST: Final = 14
+_FEW: Final = 10 * RETRY_COST  # a herd of parked items should not be let loose on it
 
 
 class Budget:
@@ -51,20 +54,20 @@ class Budget:
         return max(0.0, self._probe_at - now)
 
     def spend(self, now: float, draw: float) -> int:
-        """Send a parked item: take its tokens, or make it a probe that costs none.
-
-        Returns:
-            What the item gives back when it is answered: the same for both, since a probe that
-            is answered has shown that a retry is worth its tokens.
-        """
-        if not self.take():
-            self._probed_since = min(self._probed_since, now)
-            self._probe_at = now + probe_after_s(now - self._probed_since, draw)
-        return RETRY_COST
+        """Send a parked item: take its tokens; 0 makes it a probe, which costs none."""
+        if taken := self.take():
+            return taken
+        self._probed_since = min(self._probed_since, now)
+        self._probe_at = now + probe_after_s(now - self._probed_since, draw)
+        return 0
 
     def give_back(self, taken: int) -> None:
-        """A retry was not sent: an unpaid probe, too, is due again at once."""
+        """A retry was not sent."""
         self.tokens = min(CAPACITY, self.tokens + taken)
+
+    def unasked(self) -> None:
+        """A probe was not sent: the next is due at once."""
+        self._probe_at = -math.inf
 
     def answered(self, taken: int) -> None:
         """A lookup ended with an answer; its retries had taken so many tokens."""
@@ -75,3 +78,8 @@ class Budget:
     def refill(self) -> None:
         """The outage that emptied it is over."""
         self.tokens, self._probe_at, self._probed_since = CAPACITY, -math.inf, math.inf
+
+    def trust(self) -> None:
+        """The server was seen to be well: a few retries are paid for, and the next probe is due."""
+        self.tokens = max(self.tokens, _FEW)
+        self._probe_at, self._probed_since = -math.inf, math.inf

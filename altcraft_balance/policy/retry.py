@@ -1,9 +1,8 @@
 """Whether a lookup asks again, and when: one decision, made from values.
 
 - ``FINAL`` stops.
-- Attempts that failed count against `max_attempts`, unless they were an outage's probe. Throttled
-  ones cost time only, and how much is the gate's to say, for everybody: the lookup itself does not
-  sleep.
+- Attempts that failed count against `max_attempts`. Throttled ones cost time only, and how much is
+  the gate's to say, for everybody: the lookup itself does not sleep.
 - A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
 - A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
 """
@@ -30,8 +29,8 @@ class Progress:
 
     Attributes:
         attempts: attempts that count against ``max_attempts``.
-        put_off: requests that cost no attempt: throttled ones, and probes of an outage.
-        requests: all that was sent, those and free repeats included.
+        put_off: throttled requests, which cost no attempt.
+        requests: all that was sent, those, free repeats and probes included.
     """
 
     attempts: int = 0
@@ -77,7 +76,6 @@ def after_failure(
     *,
     left_s: float | None,
     draw: float,
-    spare: bool = False,
 ) -> Decision:
     """What follows the failure of an attempt.
 
@@ -87,11 +85,10 @@ def after_failure(
         error: how the attempt ended.
         left_s: seconds until the lookup's deadline; None without one.
         draw: a number from 0 up to 1, drawn by the caller.
-        spare: the attempt was sent for everybody's sake; its failure does not count.
     """
     what = classify(error)
-    spare = what is What.THROTTLED or (spare and what is not What.FINAL)
-    progress = progress.spared() if spare else progress.attempted()
+    throttled = what is What.THROTTLED
+    progress = progress.spared() if throttled else progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)
     if left_s is not None and left_s <= 0:
@@ -101,7 +98,6 @@ def after_failure(
     asked_s = error.retry_after_s or 0.0
     if asked_s > MAX_PAUSE_S:
         return Stop(error, progress)
-    throttled = what is What.THROTTLED
     wait_s = asked_s if throttled else asked_s + backoff_s(policy, progress.attempts, draw)
     if left_s is not None and wait_s >= left_s:
         phase = "gate" if throttled else "backoff"

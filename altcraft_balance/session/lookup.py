@@ -84,7 +84,6 @@ class Lookup:
         "_renewed",
         "_repeated",
         "_session",
-        "_spare",
         "_started",
         "_taken",
         "_unspent",
@@ -107,7 +106,7 @@ class Lookup:
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
-        self._renewed = self._repeated = self._spare = False
+        self._renewed = self._repeated = False
         self._taken = self._unspent = 0
 
     async def run(self) -> Ended:
@@ -157,7 +156,6 @@ class Lookup:
             error,
             left_s=self._left_s(),
             draw=session.rng.random(),
-            spare=self._spare,
         )
         self._progress, self._last_error = decision.progress, error
         if isinstance(self._brake.reason, ClientClosed) and error.transient:
@@ -190,12 +188,33 @@ class Lookup:
     async def _attempt(
         self, wire: WireRequest, rank: Rank, nap_s: float
     ) -> Balance | AltcraftBalanceError:
-        """One attempt inside a slot, and the free repeat on a fresh connection."""
+        """One attempt, after as many tests of the server as it takes until it is well."""
         session = self._session
         passed = await self._enter(rank, nap_s)
+        while (witness := self._witness_for(passed)) is not None:
+            await self._exchange(witness, passed)
+            passed = await self._enter(rank, 0.0)
+        result = await self._exchange(wire, passed)
+        if isinstance(result, Balance):
+            session.witness = wire
+        return result
+
+    def _witness_for(self, passed: Pass) -> WireRequest | None:
+        """What a batch's item asks in the place of its own question, to test the server.
+
+        A member that always fails would not find out that the server is well, and the item's
+        attempts are not to be used up by an outage.
+        """
+        session = self._session
+        if self._call or not passed.is_test or session.traffic.breaker.is_lasting(session.clock()):
+            return None
+        return session.witness
+
+    async def _exchange(self, wire: WireRequest, passed: Pass) -> Balance | AltcraftBalanceError:
+        """One request inside a slot, and its free repeat on a fresh connection."""
+        session = self._session
         self._taken += passed.paid
         paid, self._unspent = passed.paid + self._unspent, 0
-        self._spare = passed.probe and self._is_spare()
         if self._watch is not None:
             self._watch.sent()
         sent_at = session.clock()
@@ -211,11 +230,6 @@ class Lookup:
         finally:
             finish(session, passed, ended, sent_at=sent_at, taken=self._taken, paid=paid)
         return result
-
-    def _is_spare(self) -> bool:
-        """Whether this probe is sent for everybody's sake: a batch's, in an outage."""
-        session = self._session
-        return not self._call and session.traffic.breaker.is_outage(session.clock())
 
     def _may_repeat(self, passed: Pass) -> bool:
         """Whether the free repeat is not used up, and nothing forbids it."""

@@ -36,8 +36,15 @@ class Pass:
         call: whether a single call has it.
         probe: whether it is the breaker's probe.
         paid: retry tokens that come back when it is answered.
+        unpaid: whether it is a retry that goes unpaid, to find out whether retries are worth it.
     """
 
     call: bool
     probe: bool = False
     paid: int = 0
+    unpaid: bool = False
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is sent for everybody's sake, to find out how the server is."""
+        return self.probe or self.unpaid

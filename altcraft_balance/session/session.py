@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Callable
 
+from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, ConfigurationError
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.pace.store import open_store
@@ -73,6 +74,7 @@ class Session:
         self.state: State = "new"
         self._drained: asyncio.Event | None = None
         self._shared_pace: SharedPace | None = None
+        self.witness: WireRequest | None = None  # what was answered with a balance at last
         self.flights = SingleFlight(self) if settings.single_flight else None
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────

@@ -140,7 +140,8 @@ class Traffic:
         """
         call = rank is Rank.CALL
         probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw())
-        paid = self.budget.spend(now, draw()) if rank is Rank.RETRY and not probe else 0
+        retry = rank is Rank.RETRY and not probe
+        paid = self.budget.spend(now, draw()) if retry else 0
         if now < self.gate.busy_until and not self._is_paced(rank, now):
             self.gate.passed(now, waiting())
         self.slots.take(now, for_call=call)
@@ -149,8 +150,8 @@ class Traffic:
             self._batch_least.spend(now)
         if probe:
             self._tell_breaker(now)
-        if probe or paid:
-            return Pass(call, probe, paid)
+        if probe or retry:
+            return Pass(call, probe, paid, unpaid=retry and not paid)
         return _CALL if call else _ITEM
 
     def spend(self, now: float) -> None:
@@ -168,6 +169,8 @@ class Traffic:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
         self.gate.answered()
         self.budget.answered(taken)
+        if passed.unpaid:
+            self.budget.trust()
         self.rate.answered(now, sent_at)  # the return after an outage is gentle in any case
         if self.breaker.answered(probe=passed.probe):
             self._recovered(now)
@@ -213,13 +216,18 @@ class Traffic:
     def unused(self, passed: Pass, now: float) -> None:
         """With this pass nothing was sent."""
         self.budget.give_back(passed.paid)
+        if passed.unpaid:
+            self.budget.unasked()
         if passed.probe:
             self.breaker.lost(now, sent=False)
             self._tell_breaker(now)
 
     def _recovered(self, now: float) -> None:
-        self.budget.refill()
-        self.rate.recovered(now)
+        if self.breaker.false_alarm:
+            self.budget.trust()
+        else:
+            self.budget.refill()
+            self.rate.recovered(now)
         self._tell_breaker(now)
 
     # ── looking at it ────────────────────────────────────────────────────────────────────────

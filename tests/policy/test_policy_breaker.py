@@ -146,8 +146,8 @@ def test_a_probe_that_is_answered_ends_it_all():
     breaker = probing()
     breaker.answered(probe=True)
     assert (breaker.failures, breaker.probes, breaker.wait_s(2.0)) == (0, 0, 0.0)
-    again = [fails(breaker, 50.0) for _ in range(20)]
-    assert again == [False] * 19 + [True]
+    again = [fails(breaker, 50.0) for _ in range(40)]
+    assert again == [False] * 39 + [True]
     assert breaker.wait_s(50.0) == 1.0
 
 
@@ -166,20 +166,49 @@ def test_callers_that_give_up_do_not_probe_without_a_pause():
     assert (breaker.state, breaker.wait_s(1.5)) == (OPEN, 0.5)
 
 
-@pytest.mark.parametrize("answer", [True, False])
-@pytest.mark.parametrize(
-    ("elapsed_s", "outage"), [(0.0, True), (899.9, True), (900.0, False), (1e6, False)]
-)
-def test_an_outage_is_of_a_server_that_was_there_and_lasts_15_minutes(answer, elapsed_s, outage):
-    """One that never answered may be the wrong address."""
+@pytest.mark.parametrize(("elapsed_s", "lasting"), [(0, False), (899.9, False), (900, True)])
+def test_an_outage_that_lasts_15_minutes_is_told_apart(elapsed_s, lasting):
+    """Until then a batch waits it out."""
     breaker = Breaker()
-    if answer:
-        breaker.answered(probe=False)
-    assert not breaker.is_outage(0.0)
+    assert not breaker.is_lasting(1e9)
     for _ in range(20):
         fails(breaker, 100.0)
-    assert breaker.is_outage(100.0 + elapsed_s) is (outage and answer)
+    assert breaker.is_lasting(100.0 + elapsed_s) is lasting
     breaker.sent(100.0 + elapsed_s, 0.0)
-    assert breaker.is_outage(100.0 + elapsed_s) is (outage and answer)
+    assert breaker.is_lasting(100.0 + elapsed_s) is lasting
     breaker.answered(probe=True)
-    assert not breaker.is_outage(100.0 + elapsed_s)
+    assert not breaker.is_lasting(1e9)
+
+
+def failures_to_open(breaker, now=0.0, *, replied=True):
+    """How many it takes; then the probe is on its way."""
+    count = 1
+    while not fails(breaker, now, replied=replied):
+        count += 1
+    breaker.sent(now + 2, 0.0)
+    return count
+
+
+def test_each_false_alarm_makes_it_slower_to_believe_the_next():
+    """Members that always fail look like an outage, until somebody else is asked."""
+    breaker, counts = Breaker(), []
+    for _ in range(6):
+        counts.append(failures_to_open(breaker))
+        breaker.answered(probe=True)
+        assert breaker.false_alarm
+    assert counts == [20, 40, 80, 160, 320, 320]
+
+
+@pytest.mark.parametrize("probes", [1, 2])
+def test_a_server_that_was_down_is_no_false_alarm(probes):
+    """Its first probe fails, or the failures brought no reply."""
+    breaker = Breaker()
+    failures_to_open(breaker)
+    breaker.answered(probe=True)
+    failures_to_open(breaker, replied=probes == 2)
+    for _ in range(probes - 1):
+        fails(breaker, 3.0, probe=True)
+        breaker.sent(5.0, 0.0)
+    breaker.answered(probe=True)
+    assert not breaker.false_alarm
+    assert failures_to_open(breaker) == 20

@@ -72,7 +72,7 @@ def test_probes_of_an_empty_budget_become_rarer(draw):
     """One at a time, a second apart at first and half a minute in the end."""
     budget, now, gaps, sent = with_tokens(0), 100.0, [], []
     for _ in range(50):
-        assert budget.spend(now, draw) == 14
+        assert budget.spend(now, draw) == 0
         assert budget.tokens == 0
         sent.append(now)
         gaps.append(budget.wait_s(now))
@@ -83,12 +83,24 @@ def test_probes_of_an_empty_budget_become_rarer(draw):
     assert gaps[-1] == pytest.approx(15 * (1 + draw))
 
 
-def test_a_probe_that_is_answered_has_paid_for_itself():
-    """It gives back as much as a retry, so that the next one is paid for."""
-    budget = with_tokens(0)
-    budget.answered(budget.spend(0.0, 0.0))
-    assert budget.tokens == 15
+@pytest.mark.parametrize("tokens", [0, 13])
+def test_a_probe_that_is_answered_brings_tokens_for_a_few_retries(tokens):
+    """The server is well: the next probe, if those are in vain, may go at once."""
+    budget = with_tokens(tokens)
+    budget.spend(0.0, 0.0)
+    assert budget.wait_s(0.0) == 1.0
+    budget.answered(0)
+    budget.trust()
+    assert (budget.tokens, budget.wait_s(0.0)) == (140, 0.0)
+    budget.tokens = 0
     assert budget.wait_s(0.0) == 0.0
+
+
+def test_trust_takes_no_tokens_away():
+    """Other answers may have brought more."""
+    budget = with_tokens(300)
+    budget.trust()
+    assert budget.tokens == 300
 
 
 def test_after_an_answer_probes_begin_anew_at_a_second():
@@ -104,10 +116,11 @@ def test_after_an_answer_probes_begin_anew_at_a_second():
 
 
 def test_a_probe_that_was_not_sent_is_due_again_at_once():
-    """It may go as a paid retry."""
+    """It was not asked, and has brought no tokens."""
     budget = with_tokens(0)
-    budget.give_back(budget.spend(0.0, 0.5))
-    assert budget.wait_s(0.0) == 0.0
+    budget.spend(0.0, 0.5)
+    budget.unasked()
+    assert (budget.tokens, budget.wait_s(0.0)) == (0, 0.0)
 
 
 def test_an_outage_that_is_over_leaves_no_debt():
@@ -154,13 +167,14 @@ class BudgetMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.budget.wait_s(self.now) == 0)
     @rule(draw=draws)
     def an_item_retries(self, draw):
-        if self.tokens >= 14:
-            self.tokens -= 14
-        else:
+        taken = 14 if self.tokens >= 14 else 0
+        if not taken:
             if self.probed_at is not None:
                 assert self.now - self.probed_at >= 1 - 1e-9
             self.probed_at, self.probes = self.now, self.probes + 1
-        self.outstanding.append(self.budget.spend(self.now, draw))
+        assert self.budget.spend(self.now, draw) == taken
+        self.tokens -= taken
+        self.outstanding.append(taken)
 
     @precondition(lambda self: self.outstanding)
     @rule()
@@ -182,6 +196,12 @@ class BudgetMachine(RuleBasedStateMachine):
     @rule()
     def one_is_not_sent(self):
         self._end(0)
+
+    @precondition(lambda self: self.probes)
+    @rule()
+    def a_probe_is_answered(self):
+        self.budget.trust()
+        self.tokens, self.probed_at, self.probes = max(self.tokens, 140), None, 0
 
     @rule()
     def the_outage_is_over(self):

@@ -116,18 +116,6 @@ def test_a_final_answer_is_one_even_at_the_deadline(left_s):
     assert decision.error is FINAL
 
 
-@pytest.mark.parametrize("error", [BROKEN, trouble(), throttled()])
-@pytest.mark.parametrize("attempts", [0, 1, 2])
-def test_a_probe_of_an_outage_costs_no_attempt(error, attempts):
-    """Its failure is no more the item's than that of another; an answer is its own."""
-    before = Progress(attempts, requests=5)
-    decision = after_failure(POLICY, before, error, left_s=None, draw=0.5, spare=True)
-    assert isinstance(decision, Again)
-    assert decision.progress == Progress(attempts, put_off=1, requests=5)
-    answered = after_failure(POLICY, before, FINAL, left_s=None, draw=0.5, spare=True)
-    assert answered == Stop(FINAL, Progress(attempts + 1, requests=5))
-
-
 def test_one_attempt_is_one_attempt():
     """With `max_attempts=1` nothing but throttling is repeated."""
     once = RetryPolicy(max_attempts=1)

@@ -134,4 +134,6 @@ async def test_a_probe_does_not_wait_for_the_learnt_rate(wire):
         opened_at, wire.answer = now(), lambda _: ok()
         [outcome] = await client.get_balances([member(1)])
         assert isinstance(outcome, Found)
-        assert wire.sent[-1].at - opened_at == pytest.approx(1.5, abs=0.01)
+        test = wire.sent[-2]
+        assert test.email == member(0).email
+        assert test.at - opened_at == pytest.approx(1.5, abs=0.01)
