@@ -10,8 +10,10 @@ from typing import Final
 
 from altcraft_balance.settings import RetryPolicy
 
-__all__ = ["backoff_s", "probe_after_s"]
+__all__ = ["MAX_PAUSE_S", "backoff_s", "probe_after_s"]
 
+#: A longer pause, or a longer outage, is not sat out.
+MAX_PAUSE_S: Final = 900.0
 _MAX_DOUBLINGS: Final = 60  # 2**60 times any base is past any cap, and no float overflows
 _LEAST_S: Final = 1.0  # between two probes
 _FIRST_PROBES_S: Final = 1.5

@@ -22,8 +22,7 @@ import math
 from enum import Enum
 from typing import Final
 
-from altcraft_balance.policy.backoff import probe_after_s
-from altcraft_balance.policy.retry import MAX_PAUSE_S
+from altcraft_balance.policy.backoff import MAX_PAUSE_S, probe_after_s
 
 __all__ = ["FAILURES_TO_OPEN", "Breaker", "BreakerState"]
 

@@ -26,6 +26,7 @@ from altcraft_balance.errors import (
     RedirectRefused,
     TlsRefused,
 )
+from altcraft_balance.policy.backoff import MAX_PAUSE_S
 
 __all__ = ["What", "classify", "is_fatal", "was_dead_on_arrival"]
 
@@ -57,11 +58,14 @@ def is_fatal(error: AltcraftBalanceError, fatal_codes: Collection[int]) -> bool:
     """Whether `error` would meet every other lookup of the run as well.
 
     A bare HTTP 403 is not fatal: that is a firewall's page, which may concern one address only.
+    A wish for a pause is, if nobody sits that out: a day's quota that is used up, say.
     """
     if isinstance(error, NotAMember):
         return False  # an answer about one member, whatever its code
     if isinstance(error, ApiError):
         return error.code in fatal_codes
+    if isinstance(error, RateLimited):
+        return (error.retry_after_s or 0.0) > MAX_PAUSE_S
     if isinstance(error, RedirectRefused | TlsRefused | ClientClosed | ConfigurationError):
         return True
     return isinstance(error, HttpStatusError) and error.status in _FATAL_STATUSES

@@ -15,8 +15,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from altcraft_balance.policy.backoff import backoff_s
-from altcraft_balance.policy.retry import MAX_PAUSE_S
+from altcraft_balance.policy.backoff import MAX_PAUSE_S, backoff_s
 from altcraft_balance.settings import RetryPolicy
 
 __all__ = ["Gate"]

@@ -9,18 +9,16 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
 
 from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
-from altcraft_balance.policy.backoff import backoff_s
+from altcraft_balance.policy.backoff import MAX_PAUSE_S, backoff_s
 from altcraft_balance.policy.classify import What, classify
 from altcraft_balance.settings import RetryPolicy
 
-__all__ = ["MAX_PAUSE_S", "Again", "Progress", "Stop", "after_failure", "attempt_limit_s"]
-
-MAX_PAUSE_S: Final = 900.0
+__all__ = ["Again", "Progress", "Stop", "after_failure", "attempt_limit_s"]
 
 
 @frozen

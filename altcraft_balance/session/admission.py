@@ -105,13 +105,19 @@ class Admission:
                 max(waiter.since, self._loop.time()), probe=answer.probe
             ):
                 return answer
-            self._give_back(answer)
+            self.give_back(answer)
             nap_s = 0.0
 
     def leave(self, now: float) -> None:
         """An attempt has ended and the policies have been told: its slot is free."""
         self._traffic.slots.release()
         self._pump(now)
+
+    def give_back(self, passed: Pass) -> None:
+        """Nothing was sent with this pass: let the next one have its slot."""
+        now = self._loop.time()
+        self._traffic.unused(passed, now)
+        self.leave(now)
 
     def _begin(self, waiter: _Waiter, nap_s: float) -> None:
         waiter.since = now = self._loop.time()
@@ -171,13 +177,7 @@ class Admission:
         if turn.cancelled():
             self._count_wait(waiter, self._loop.time())
         elif turn.done() and isinstance(answer := turn.result(), Pass):
-            self._give_back(answer)
-
-    def _give_back(self, passed: Pass) -> None:
-        """A pass that was not used."""
-        now = self._loop.time()
-        self._traffic.unused(passed, now)
-        self.leave(now)
+            self.give_back(answer)
 
     # ── letting through ──────────────────────────────────────────────────────────────────────
 

@@ -234,9 +234,9 @@ class Lookup:
     def _may_repeat(self, passed: Pass) -> bool:
         """Whether the free repeat is not used up, and nothing forbids it."""
         now = self._session.clock()
-        in_time = self._deadline is None or now < self._deadline
-        stopped = self._session.traffic.is_stopped(now, probe=passed.probe)
-        return not (self._repeated or stopped or self._brake.reason is not None) and in_time
+        if self._repeated or self._brake.reason is not None or self._is_hopeless(now):
+            return False
+        return not self._session.traffic.is_stopped(now, probe=passed.probe)
 
     async def _enter(self, rank: Rank, nap_s: float) -> Pass:
         if self._brake.reason is not None:
@@ -250,6 +250,9 @@ class Lookup:
             )
         if isinstance(passed, Refusal):
             raise _Over(self._refused(passed))
+        if self._is_hopeless(self._session.clock()):
+            admission.give_back(passed)
+            raise _Over(self._late("attempt"))
         return passed
 
     def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
@@ -265,22 +268,20 @@ class Lookup:
     async def _ask(
         self, wire: WireRequest, now: float, *, fresh: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
-        """One request within its own limit and the lookup's, unless the deadline has come."""
+        """One request within its own limit and the lookup's."""
         left_s = None if self._deadline is None else self._deadline - now
-        if left_s is not None and self._is_hopeless(left_s):
-            raise _Over(self._late("attempt"))
         limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
         self._progress = self._progress.sent()
         return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
 
-    def _is_hopeless(self, left_s: float) -> bool:
+    def _is_hopeless(self, now: float) -> bool:
         """Whether so much was waited that no answer has ever come as fast as it would have to."""
-        if left_s <= 0:
-            return True
-        fastest_s = self._session.counts.fastest_s
-        if not self._call or left_s >= fastest_s:
+        if self._deadline is None:
             return False
-        return fastest_s < left_s + self._session.clock() - self._started
+        left_s, fastest_s = self._deadline - now, self._session.counts.fastest_s
+        if not self._call or left_s >= fastest_s:
+            return left_s <= 0
+        return left_s <= 0 or fastest_s < self._deadline - self._started
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""

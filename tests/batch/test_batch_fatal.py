@@ -1,10 +1,13 @@
 """What ends a run, and what ends one item only."""
 
+from collections import deque
+
 import pytest
 
 from altcraft_balance.errors import ConnectionFailed, RedirectRefused, TlsRefused
+from altcraft_balance.models import Found
 from altcraft_balance.transport.port import SendFailed
-from tests.session.fakes import Slow, api, http, members, ok, opened, throttled
+from tests.session.fakes import Slow, api, http, members, now, ok, opened, throttled
 
 
 async def run(wire, reply, **settings):
@@ -45,6 +48,8 @@ async def run(wire, reply, **settings):
         (http(308), {}),
         (http(304), {}),
         (SendFailed(TlsRefused("who are you")), {}),
+        (throttled(901), {}),
+        (throttled(86_400), {}),
     ],
     ids=str,
 )
@@ -66,7 +71,6 @@ async def test_what_every_other_lookup_would_meet_too_ends_the_run(wire, reply, 
         (http(500), {}),
         (http(503), {}),
         (http(200), {}),
-        (throttled(901), {}),
         (api(400), {}),
         (api(404), {}),
         (api(404, status=404), {}),
@@ -94,3 +98,17 @@ async def test_a_redirect_is_named_as_what_it_is(wire):
     _, error = await run(wire, http(308, location="https://elsewhere.example"))
     assert isinstance(error, RedirectRefused)
     assert "correct base_url" in str(error)
+
+
+async def test_a_pause_of_15_minutes_is_sat_out(wire):
+    """And one that is longer ends the run at once, with its length and all that was not asked."""
+    wire.script.extend([throttled(900), *[ok()] * 50])
+    async with opened(wire, concurrency=1) as client:
+        outcomes = await client.get_balances(members(3))
+        assert all(isinstance(outcome, Found) for outcome in outcomes)
+        assert 900 <= now() < 901
+        wire.script = deque([throttled(86_400)])
+        outcomes = await client.get_balances(members(100))
+    assert now() < 902
+    assert {outcome.error.retry_after_s for outcome in outcomes} == {86_400}
+    assert sum(outcome.requests for outcome in outcomes) == 1

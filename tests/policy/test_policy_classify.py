@@ -33,6 +33,8 @@ CASES = [
     (errors.DeadlineExceeded("m", phase="slot"), What.SERVER_TROUBLE, False, False),
     (errors.RateLimited("m", status=429), What.THROTTLED, False, False),
     (errors.RateLimited("m", status=200, code=429), What.THROTTLED, False, False),
+    (errors.RateLimited("m", retry_after_s=900.0), What.THROTTLED, False, False),
+    (errors.RateLimited("m", retry_after_s=900.1), What.THROTTLED, True, False),
     (http(408, transient=True), What.SERVER_TROUBLE, False, True),
     (http(500, transient=True), What.SERVER_TROUBLE, False, False),
     (http(503, transient=True), What.SERVER_TROUBLE, False, False),

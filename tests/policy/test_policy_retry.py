@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from altcraft_balance import errors
+from altcraft_balance.policy.backoff import MAX_PAUSE_S
 from altcraft_balance.policy.retry import (
-    MAX_PAUSE_S,
     Again,
     Progress,
     Stop,

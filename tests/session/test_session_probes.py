@@ -6,6 +6,7 @@ import pytest
 
 from altcraft_balance.errors import CircuitOpen, HttpStatusError
 from altcraft_balance.models import Found
+from altcraft_balance.session.lookup import Lookup
 from altcraft_balance.settings import Limits
 from tests.session.fakes import (
     Slow,
@@ -117,3 +118,17 @@ async def test_an_open_circuit_never_says_none(wire):
         error = await error_of(client)
         assert isinstance(error, CircuitOpen)
         assert "None" not in str(error)
+
+
+async def test_a_probe_that_is_too_late_to_be_sent_leaves_its_turn(wire, monkeypatch):
+    """A turn of the loop took long: nothing was asked, so nobody should wait for an answer."""
+    async with opened(wire, max_attempts=99) as client:
+        await break_down(wire, client)
+        wire.answer = lambda _: ok()
+        sent, opened_at = len(wire.sent), now()
+        is_late = iter([True])
+        monkeypatch.setattr(Lookup, "_is_hopeless", lambda self, at: next(is_late, False))
+        outcomes = await client.get_balances(members(2))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Failed", "Found"]
+    assert wire.sent[sent].at == pytest.approx(opened_at + 1.5, abs=0.001)
+    assert {o.error.phase for o in outcomes if not isinstance(o, Found)} == {"attempt"}

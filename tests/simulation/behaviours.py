@@ -18,11 +18,12 @@ from altcraft_balance.sandbox.quota import Quota as Bucket
 
 @frozen
 class Arrival:
-    """A request as it arrives: when, on which connection, and how many are under way with it."""
+    """A request as it arrives: when, on which connection, how many are under way, for whom."""
 
     now: float
     connection: int
     under_way: int
+    item: int
 
 
 @frozen
@@ -219,6 +220,21 @@ class BadConnections(Behaviour):
             return Verdict(0.0, FAILURES[self.how]) if bad[arrival.connection] else Verdict()
 
         return meet
+
+
+@frozen
+class BadMembers(Behaviour):
+    """For one member in so many there is never an answer."""
+
+    every: int = 33
+    how: str = "status500"
+
+    def begin(self, chance):
+        failed = Verdict(0.0, FAILURES[self.how])
+        return lambda arrival: failed if self.is_bad(arrival.item) else Verdict()
+
+    def is_bad(self, item):
+        return item % self.every == self.every - 1
 
 
 @frozen

@@ -94,6 +94,15 @@ BOUNDS = {
             lambda report: report.requests_per_item <= 1.25,
         ),
     ),
+    "bad_members": (
+        Bound(
+            "nobody fails but those members",
+            lambda report: report.failed == {"http_status": report.items // 33},
+        ),
+        Bound("at most 8 of 50 calls fail", lambda r: sum(r.failed_calls.values()) <= 8),
+        Bound("at most 1.2 requests an item", lambda report: report.requests_per_item <= 1.2),
+        Bound("ends within 10 s", lambda report: report.time_s <= 10),
+    ),
     "knee": (NOTHING_FAILED, quick(2)),
     "faults": (
         NOTHING_FAILED,

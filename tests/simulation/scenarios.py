@@ -4,6 +4,7 @@ from attrs import evolve, field, frozen
 
 from tests.simulation.behaviours import (
     BadConnections,
+    BadMembers,
     Behaviour,
     Capacity,
     Down,
@@ -147,6 +148,15 @@ _ALL = (
         says="one connection in ten gives nothing but HTTP 500, and stays open",
         items=2000,
         behaviours=(BadConnections(how="status500"), Steady()),
+    ),
+    Scenario(
+        name="bad_members",
+        says="for 3 members in 100 there is nothing but HTTP 500; single calls come beside",
+        items=2000,
+        behaviours=(BadMembers(), Steady()),
+        max_attempts=6,
+        calls=50,
+        calls_within_s=5,
     ),
     Scenario(
         name="knee",

@@ -139,7 +139,7 @@ class Door(web.Server):
             self.under_way -= 1
 
     async def _reply(self, request, connection):
-        arrival = Arrival(self._now(), connection.number, self.under_way)
+        arrival = Arrival(self._now(), connection.number, self.under_way, connection.item)
         delay_s, instead = 0.0, None
         for meet in self._meet:
             verdict = meet(arrival)
