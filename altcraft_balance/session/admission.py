@@ -30,6 +30,7 @@ Refusal: TypeAlias = Obstacle
 
 
 _RANKS: Final = tuple(Rank)
+_FEW_ASLEEP: Final = 64
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait may be none on the loop's clock
 
 
@@ -64,7 +65,7 @@ class Admission:
         # Ordered, not a deque: whoever gives up leaves from the middle.
         self._queues: tuple[OrderedDict[_Waiter, None], ...] = tuple(OrderedDict() for _ in _RANKS)
         self._asleep: list[tuple[float, int, _Waiter]] = []
-        self._naps = 0
+        self._naps, self._tidy_at = 0, _FEW_ASLEEP
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
         self.gave_up: Reason = "slot"
@@ -126,15 +127,22 @@ class Admission:
             if stop and stop.wait_s > nap_s and self._is_hopeless(waiter, stop, now):
                 waiter.turn.set_result(stop)
                 return
-            self._naps += 1
-            heapq.heappush(self._asleep, (now + nap_s, self._naps, waiter))
-            self._wake_up_at(now + nap_s)
+            self._put_to_sleep(waiter, now + nap_s)
             return
         wait_s = self._line_up(waiter, now)
         if not wait_s:
             self._pump(now)
         elif wait_s != math.inf:
             self._wake_up_at(now + wait_s)
+
+    def _put_to_sleep(self, waiter: _Waiter, until: float) -> None:
+        if len(self._asleep) >= self._tidy_at:  # those who gave up are still among them
+            self._asleep = [sleeper for sleeper in self._asleep if not sleeper[2].turn.done()]
+            heapq.heapify(self._asleep)
+            self._tidy_at = max(_FEW_ASLEEP, 2 * len(self._asleep))
+        self._naps += 1
+        heapq.heappush(self._asleep, (until, self._naps, waiter))
+        self._wake_up_at(until)
 
     def _line_up(self, waiter: _Waiter, now: float) -> float:
         """Join the queue, unless that is hopeless; how many seconds it takes at least."""

@@ -154,10 +154,12 @@ class Flight:
 
     def _obstacle(self) -> Obstacle:
         """What the next request waits for at least."""
-        now = self._session.clock()
+        traffic, now = self._session.traffic, self._session.clock()
         nap = Obstacle("backoff", max(0.0, self._asleep_until - now))
-        shut = self._session.traffic.shut(now)
-        return nap if shut is None or shut.wait_s <= nap.wait_s else shut
+        rate_s = 0.0 if traffic.pace is None else traffic.pace.wait_s(now)
+        # While a store is asked for the rate nobody knows how long it takes.
+        rate = Obstacle("rate", 0.0 if rate_s == math.inf else rate_s)
+        return max(traffic.shut(now) or nap, nap, rate, key=lambda obstacle: obstacle.wait_s)
 
     def _hopeless(self, rider: Rider, obstacle: Obstacle) -> DeadlineExceeded | None:
         wait_s = obstacle.wait_s

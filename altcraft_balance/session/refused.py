@@ -53,7 +53,7 @@ def circuit_open(closed_s: float, failure: str | None) -> CircuitOpen:
     last = "" if failure is None else f" (last with {failure})"
     return CircuitOpen(
         f"the server has been failing{last} and is not asked for now: "
-        f"try again in {closed_s:.1f} s",
+        f"try again in {max(0.1, closed_s):.1f} s",
         retry_after_s=closed_s,
     )
 

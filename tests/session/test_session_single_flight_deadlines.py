@@ -1,10 +1,14 @@
 """Single flight: each call keeps its own deadline, and is told as soon as it is hopeless."""
 
 import asyncio
+import math
 
 import pytest
 
-from altcraft_balance.errors import CircuitOpen
+from altcraft_balance.errors import CircuitOpen, DeadlineExceeded
+from altcraft_balance.session.flight import Rider
+from altcraft_balance.session.passes import Obstacle
+from altcraft_balance.settings import Limits
 from tests.session.fakes import (
     Slow,
     http,
@@ -152,3 +156,36 @@ async def test_an_open_breaker_is_told_at_once_to_who_would_join(wire):
         assert error.retry_after_s > 0
         sleeper.cancel()
         await asyncio.wait([sleeper])
+
+
+async def test_a_rate_that_leaves_no_turn_in_time(wire):
+    """Who joins is told at once, as who asks alone is, and for how long."""
+    async with flying(wire, limits=Limits(rate_per_s=0.1), deadline_s=None) as client:
+        await client.get_balance(member(9))
+        patient = ask(client)
+        await settle()
+        late, at = await told(ask(client, deadline_s=1))
+        assert (type(late), late.phase, late.retry_after_s) == (
+            DeadlineExceeded,
+            "rate",
+            SOON(10, abs=0.01),
+        )
+        assert (at, late.maybe_sent) == (SOON(0, abs=0.01), False)
+        await patient
+    assert len(wire.sent) == 2
+
+
+async def test_a_probe_that_is_under_way_is_waited_for(wire):
+    """Nobody knows when it ends: who shares it has until its own deadline."""
+    async with flying(wire, max_attempts=1, concurrency=64) as client:
+        wire.answer = lambda _: http(500)
+        failing = (client.get_balance(member(number)) for number in range(1, 21))
+        await errors(*failing)
+        wire.answer = lambda _: Slow(3)
+        await asyncio.sleep(1.5)
+        probe = ask(client)
+        await settle()
+        flight = next(iter(client._session.flights._flights.values()))
+        rider = Rider(asyncio.get_running_loop().create_future(), now(), now() + 5)
+        assert flight._hopeless(rider, Obstacle("breaker", math.inf)) is None
+        await probe

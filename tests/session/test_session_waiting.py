@@ -1,6 +1,7 @@
 """What a client says of those who wait: how many, for what, and for how long so far."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.session.fakes import (
     member,
     members,
     now,
+    ok,
     opened,
     settle,
     throttled,
@@ -142,3 +144,19 @@ async def test_width_gate_and_budget_are_shown(wire):
         assert client.health().retry_after_s == about(30.1)
         await run
         assert now() > 30
+
+
+async def test_those_who_gave_up_do_not_pile_up(wire):
+    """Calls that leave in the middle of a long sleep are forgotten."""
+    wire.answer = lambda sent: ok() if sent.number % 2 else http(500, retry_after="600")
+    async with opened(wire, deadline_s=None, concurrency=64) as client:
+        staying = asyncio.create_task(client.get_balance(member(0)))
+        await settle()
+        for number in range(2, 2000):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await client.get_balance(member(number))
+        assert len(client._session.admission._asleep) <= 130
+        assert client.stats().waiting == {"backoff": 1}
+        await staying
+    assert 600 <= now() < 630
