@@ -95,6 +95,19 @@ async def test_the_return_is_gentle_and_quick(wire, adaptive):
     assert times[-1] - times[0] < 30
 
 
+async def test_the_return_begins_at_a_quarter_of_what_was_answered_before(wire):
+    """A server that answered 640 a second need not be asked as gently as an unknown one."""
+    wire.answer = lambda sent: Slow(0.05, unreachable() if 3 <= sent.at < 5 else ok())
+    async with opened(wire, limits=Limits(32), max_attempts=99) as client:
+        run = asyncio.create_task(client.get_balances(members(4000)))
+        await asyncio.sleep(4)
+        assert client.health().breaker == "open"
+        while client.health().breaker != "closed":
+            await asyncio.sleep(0.01)
+        assert client.stats().rate_per_s == pytest.approx(160, rel=0.1)
+        await run
+
+
 async def test_only_one_probe_is_on_the_way(wire):
     """However many wait, and however long it takes."""
     wire.answer = lambda _: http(500)
