@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from altcraft_balance.errors import AltcraftBalanceError, AttemptTimeout
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["finish"]
 
-_FAIR_S: Final = 0.5
-_FAIR_TIMES: Final = 4.0  # what answers usually take
+_FAIR_S: Final = 0.2
+_FAIR_TIMES: Final = 3.0  # what answers usually take
+_PLENTY_S: Final = 0.5  # of a server that has never answered
 _CLOCK_STEP_S: Final = 1e-6
 
 
@@ -56,10 +58,22 @@ def _was_cut_short(session: Session, error: AltcraftBalanceError, took_s: float)
     if not isinstance(error, AttemptTimeout):
         return False
     usual_s = session.counts.latency.percentile(50) or 0.0
-    fair_s = max(_FAIR_S, _FAIR_TIMES * usual_s)
+    return _is_shorter(session, error, took_s, max(_FAIR_S, _FAIR_TIMES * usual_s))
+
+
+def _is_telling(session: Session, error: AltcraftBalanceError, took_s: float) -> bool:
+    """Whether so long a silence is the server's, though it is not known how fast it can be."""
+    if not isinstance(error, AttemptTimeout) or session.counts.fastest_s < math.inf:
+        return True
+    return not _is_shorter(session, error, took_s, _PLENTY_S)
+
+
+def _is_shorter(
+    session: Session, error: AltcraftBalanceError, took_s: float, than_s: float
+) -> bool:
     limits = session.settings.timeouts
     its_own_s = limits.attempt_s if error.maybe_sent else min(limits.attempt_s, limits.connect_s)
-    return took_s < min(fair_s, its_own_s) - _CLOCK_STEP_S
+    return took_s < min(than_s, its_own_s) - _CLOCK_STEP_S
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
@@ -89,8 +103,8 @@ def _ended_with(
             passed, now, sent_at=sent_at, asked_s=error.retry_after_s, draw=draw
         )
     else:
-        replied = what is What.SERVER_TROUBLE
-        stopped = session.traffic.failed(passed, now, replied=replied, draw=draw)
+        silent = what is not What.SERVER_TROUBLE and _is_telling(session, error, now - sent_at)
+        stopped = session.traffic.failed(passed, now, replied=not silent, draw=draw)
         if isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)
     if stopped:

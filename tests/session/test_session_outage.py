@@ -8,6 +8,7 @@ import pytest
 
 from altcraft_balance.models import Found
 from altcraft_balance.settings import Limits
+from altcraft_balance.telemetry.events import BreakerChanged
 from tests.session.fakes import (
     Slow,
     broken,
@@ -98,14 +99,15 @@ async def test_the_return_is_gentle_and_quick(wire, adaptive):
 async def test_the_return_begins_at_a_quarter_of_what_was_answered_before(wire):
     """A server that answered 640 a second need not be asked as gently as an unknown one."""
     wire.answer = lambda sent: Slow(0.05, unreachable() if 3 <= sent.at < 5 else ok())
-    async with opened(wire, limits=Limits(32), max_attempts=99) as client:
-        run = asyncio.create_task(client.get_balances(members(4000)))
-        await asyncio.sleep(4)
-        assert client.health().breaker == "open"
-        while client.health().breaker != "closed":
-            await asyncio.sleep(0.01)
-        assert client.stats().rate_per_s == pytest.approx(160, rel=0.1)
-        await run
+    rates = []
+
+    def back(event):
+        if event == BreakerChanged(state="closed", retry_after_s=None):
+            rates.append(client.stats().rate_per_s)
+
+    async with opened(wire, limits=Limits(32), max_attempts=99, on_event=back) as client:
+        await client.get_balances(members(4000))
+    assert rates == [pytest.approx(160, rel=0.1)]
 
 
 async def test_only_one_probe_is_on_the_way(wire):
