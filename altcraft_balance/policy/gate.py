@@ -22,6 +22,8 @@ __all__ = ["Gate"]
 
 #: The pause of an answer that asks for one and does not say how long.
 _UNSAID_S: Final = 1.0
+#: Who counts in whole seconds says 0 for less than one; a quota is not to be stormed meanwhile.
+_SHORTEST_S: Final = 0.2
 _LONGEST_SPREAD_S: Final = 1.0
 _JITTER: Final = RetryPolicy()
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait is none: loops fire early, by up to a clock's step
@@ -54,7 +56,8 @@ class Gate:
         if sent_at > self._closed_at:
             self._streak += 1
             self._closed_at = now
-        asked_s = min(_UNSAID_S if asked_s is None else asked_s, MAX_PAUSE_S)
+        asked_s = _UNSAID_S if asked_s is None else asked_s
+        asked_s = min(max(_SHORTEST_S, asked_s), MAX_PAUSE_S)
         until = now + asked_s + backoff_s(_JITTER, self._streak, draw)
         if until <= self._until:
             return False

@@ -43,10 +43,8 @@ class Pace(Protocol):
 _CALL: Final = Pass(call=True)
 _ITEM: Final = Pass(call=False)
 _CLOSED: Final = BreakerState.CLOSED
-#: A wish for a shorter pause, such as "come again at once", says nothing about the rate.
-_TELLING_S: Final = 0.2
-_MOST_OWED_S: Final = 1.0
-_BATCH_SHARE: Final = 1 / 8
+_MOST_OWED_S: Final = 1.0  # by calls, which do not wait for a batch's rate
+_BATCH_SHARE: Final = 1 / 8  # of a found rate is a batch's, however many calls there are
 _NO_SLOT: Final = Obstacle("slot", math.inf)
 
 
@@ -187,7 +185,7 @@ class Traffic:
             self._recovered(now)
         longer = self.gate.close(now, sent_at=sent_at, asked_s=asked_s, draw=draw)
         pause_s = self.gate.closed_s(now)
-        if self.adaptive and pause_s >= _TELLING_S:
+        if self.adaptive:
             self.rate.throttled(now, sent_at, pause_s)
         if longer:
             self._tell(GateClosed(pause_s=pause_s))

@@ -33,7 +33,9 @@ def test_a_new_gate_is_open():
     [
         (None, 0.0, 1.0),
         (None, 0.5, 1.05),
-        (0.0, 0.5, 0.05),
+        (0.0, 0.0, 0.2),
+        (0.0, 0.5, 0.25),
+        (0.3, 0.5, 0.35),
         (7.0, 0.0, 7.0),
         (7.0, 0.5, 7.05),
         (900.0, 0.5, 900.05),
@@ -42,7 +44,7 @@ def test_a_new_gate_is_open():
     ],
 )
 def test_a_pause_is_as_long_as_asked_and_a_little_more(asked_s, draw, pause_s):
-    """One second when nothing is said; a quarter of an hour at most; the rest is jitter."""
+    """One second when nothing is said; 0.2 s to a quarter of an hour; the rest is jitter."""
     gate = closed(asked_s, draw, now=100.0)
     for elapsed_s in (0.0, pause_s / 2, pause_s - 0.001):
         assert gate.closed_s(100.0 + elapsed_s) == SOON(pause_s - elapsed_s)
@@ -146,7 +148,7 @@ class GateMachine(RuleBasedStateMachine):
         if sent_at > self.noticed:
             self.streak, self.noticed = self.streak + 1, self.now
         jitter_s = draw * min(20.0, 0.1 * 2.0 ** (self.streak - 1))
-        asked = min(900.0, 1.0 if asked_s is None else asked_s)
+        asked = max(0.2, min(900.0, 1.0 if asked_s is None else asked_s))
         until = self.now + asked + jitter_s
         longer = self.gate.close(self.now, sent_at=sent_at, asked_s=asked_s, draw=draw)
         assert longer == (until > self.until)
