@@ -38,7 +38,7 @@ from altcraft_balance.telemetry.events import (
 )
 from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
 from altcraft_balance.transport.sweep import Sweep
-from altcraft_balance.validators import checked_seconds
+from altcraft_balance.validators import checked_wait
 
 __all__ = ["Session"]
 
@@ -144,9 +144,9 @@ class Session:
 
         Raises:
             ClientClosed: the client was opened on another event loop.
-            ConfigurationError: `grace_s` is no number of seconds.
+            ConfigurationError: `grace_s` is no number of seconds, 0 or more.
         """
-        checked_seconds(grace_s or None, "grace_s")
+        checked_wait(grace_s, "grace_s")
         if self.state in {"new", "closed"} or os.getpid() != self._pid:
             self.state = "closed"  # in a fork's child too: the connections are the parent's
             return

@@ -7,7 +7,7 @@ import pytest
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.settings import ClientSettings, Limits
 from altcraft_balance.shared_rate import SharedRate
-from altcraft_balance.validators import checked_seconds
+from altcraft_balance.validators import checked_seconds, checked_wait
 
 
 def test_no_rate_is_known_unless_it_is_told():
@@ -95,3 +95,18 @@ def test_a_deadline_that_is_no_time_is_refused(value):
         ConfigurationError, match=r"^deadline_s must be a number of seconds above 0"
     ):
         checked_seconds(value, "deadline_s")
+
+
+@pytest.mark.parametrize("value", [0, 0.001, 10, 1e9])
+def test_a_wait_may_be_none_at_all(value):
+    """0 does not wait."""
+    assert checked_wait(value, "grace_s") == value
+
+
+@pytest.mark.parametrize("value", [None, False, True, "", "5", [], -1, float("nan"), float("inf")])
+def test_a_wait_has_an_end(value):
+    """None is not a time, nor is whatever else counts as nothing."""
+    sentence = f"grace_s must be a number of seconds, 0 or more, up to a billion, not {value!r}"
+    with pytest.raises(ConfigurationError) as caught:
+        checked_wait(value, "grace_s")
+    assert str(caught.value) == sentence
