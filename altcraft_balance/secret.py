@@ -18,6 +18,7 @@ from altcraft_balance.errors import ConfigurationError
 __all__ = ["HIDDEN", "HiddenBytes", "HiddenStr", "Secret", "redact"]
 
 HIDDEN: Final = "***"
+_EMPTY: Final = "is empty or not set"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\s]")
 
 
@@ -58,7 +59,9 @@ class Secret:
         kind, value = type(value), HiddenStr(value) if isinstance(value, str) else HiddenStr("")
         if not issubclass(kind, str):
             raise ConfigurationError(f"the token must be text (str), not {kind.__name__}")
-        self._value = _checked(value, "the token")
+        if trouble := _trouble_with(value):
+            raise _refused("the token", trouble)
+        self._value = value
 
     @classmethod
     def from_env(cls, name: str) -> Secret:
@@ -87,12 +90,25 @@ class Secret:
         Raises:
             ConfigurationError: the variable is not set, or the file cannot be read.
         """
-        if self._origin == "env":
-            value = HiddenStr(os.environ.get(self._reference, ""))
-            return _checked(value, f"variable {self._reference}")
+        value, trouble = self.look_up()
+        if trouble:
+            raise _refused(self._place, trouble)
+        return value
+
+    def look_up(self) -> tuple[HiddenStr, str]:
+        """The value, a file's read anew, and "" - or no value, and what is wrong in a few words."""
+        if self._origin == "value":
+            return self._value, ""
         if self._origin == "file":
-            return _checked(_read(self._reference), f"the token file {self._reference}")
-        return self._value
+            value, trouble = _read(self._reference)
+        else:
+            value, trouble = HiddenStr(os.environ.get(self._reference, "")), ""
+        trouble = trouble or _trouble_with(value)
+        return HiddenStr("") if trouble else value, trouble
+
+    @property
+    def _place(self) -> str:
+        return f"{'variable' if self._origin == 'env' else 'the token file'} {self._reference}"
 
     def __repr__(self) -> str:
         if self._origin == "value":
@@ -142,22 +158,25 @@ def _refuse_pickle() -> NoReturn:
     )
 
 
-def _checked(value: HiddenStr, what: str) -> HiddenStr:
+def _trouble_with(value: HiddenStr) -> str:
     if not value:
-        raise ConfigurationError(f"{what} is empty or not set: give the account's API token")
-    if _CONTROL.search(value):
-        raise ConfigurationError(f"{what} has blanks or control characters in it")
-    return value
+        return _EMPTY
+    return "has blanks or control characters in it" if _CONTROL.search(value) else ""
 
 
-def _read(path: str) -> HiddenStr:
-    trouble = ""
+def _refused(what: str, trouble: str) -> ConfigurationError:
+    advice = ": give the account's API token" if trouble == _EMPTY else ""
+    return ConfigurationError(f"{what} {trouble}{advice}")
+
+
+def _read(path: str) -> tuple[HiddenStr, str]:
+    """What stands in the file, or why that cannot be said."""
     try:
-        return HiddenStr(Path(path).read_text(encoding="utf-8-sig").strip())
+        return HiddenStr(Path(path).read_text(encoding="utf-8-sig").strip()), ""
     except OSError as error:
         trouble = error.strerror or type(error).__name__
     except UnicodeDecodeError:
         trouble = "it is not UTF-8 text"
     except ValueError:
         trouble = "it is not a path"
-    raise ConfigurationError(f"the token file {path} cannot be read: {trouble}")
+    return HiddenStr(""), f"cannot be read: {trouble}"

@@ -9,64 +9,60 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any, Final, Literal, NoReturn, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Literal, NoReturn, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HiddenStr, Secret
+from altcraft_balance.store_urls import (
+    SCHEMES,
+    StoreWithUrl,
+    may_be_shown,
+    store_of,
+    trouble_with,
+)
+from altcraft_balance.validators import checked_number, choice, whole
 
-__all__ = ["SharedRate", "StoreKind", "holds_password"]
+__all__ = ["SharedRate", "StoreKind"]
 
 StoreKind: TypeAlias = Literal["redis", "postgres", "split"]
-_SCHEMES: Final[dict[StoreKind, tuple[str, ...]]] = {
-    "redis": ("redis", "rediss", "unix"),
-    "postgres": ("postgres", "postgresql"),
-}
-_FIELDS: Final = ("kind", "per_s", "workers", "name", "url")
-_MOST_WORKERS: Final = 1_000_000
 #: A name becomes a key of Redis and, with a prefix, a table of PostgreSQL (63 bytes at most).
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 
 
 def _rate(value: Any) -> float:
-    fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fits or not 0 < value <= 1e9:
-        raise ConfigurationError(
-            f"per_s must be a number greater than 0, up to a billion, not {value!r}"
-        )
-    return float(value)
-
-
-def _workers(_: object, __: object, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_WORKERS:
-        raise ConfigurationError("workers must be a whole number from 1 to a million")
+    return checked_number(value, "per_s", 0, above=True)
 
 
 def _kind(_: object, __: object, value: Any) -> None:
-    if value not in ("redis", "postgres", "split"):
-        raise ConfigurationError("kind must be one of redis, postgres, split")
+    choice("kind", value, ("redis", "postgres", "split"))
 
 
 def _name(rate: SharedRate, _: object, value: Any) -> None:
     fits = isinstance(value, str) and _NAME.match(value)
-    if rate.kind != "split" and not fits:
+    if rate.kind == "split":
+        if value != "":
+            raise ConfigurationError("name must be empty: split has no name")
+    elif not fits:
         raise ConfigurationError(
             "name must be 1 to 40 characters: letters without accents, digits, '_' and '-'"
         )
 
 
-def _url(rate: SharedRate, _: object, value: Any) -> None:
-    if isinstance(value, str):
-        _checked(value, rate.kind)
-    elif rate.kind != "split" and not isinstance(value, Secret):
+def _check_url(rate: SharedRate, _: object, value: Any) -> None:
+    if rate.kind == "split":
+        if value is not None:
+            raise ConfigurationError("url must be None: split has no URL")
+    elif isinstance(value, str):
+        _check(HiddenStr(value), rate.kind)
+    elif not isinstance(value, Secret):
         raise ConfigurationError("url must be text (str) or a Secret")
 
 
 def _hidden(value: Any) -> Any:
     # Hidden before anything can raise: frames show their locals.
-    return HiddenStr(value) if isinstance(value, str) and holds_password(value) else value
+    return HiddenStr(value) if isinstance(value, str) and not may_be_shown(value) else value
 
 
 @frozen(kw_only=True, repr=False)
@@ -81,19 +77,22 @@ class SharedRate:
         per_s: requests per second that all processes may send together.
         workers: how many processes share the rate.
         name: the shared bucket's name, the same for all who share it; case makes no difference.
-        url: where the bucket is kept; None for a split rate.
+
+    Where the bucket is kept is told by `reveal_url`, since a password may stand in it.
     """
 
     kind: StoreKind = field(validator=_kind)
     per_s: float = field(converter=_rate)
-    workers: int = field(validator=_workers)
+    workers: int = field(validator=whole(1, 1_000_000))
     name: str = field(default="", validator=_name)
-    url: str | Secret | None = field(default=None, converter=_hidden, validator=_url)
+    _url: str | Secret | None = field(default=None, converter=_hidden, validator=_check_url)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.share_per_s > 0:
+            raise ConfigurationError(f"per_s is too small: divided by {self.workers} it is 0")
 
     @classmethod
-    def redis(
-        cls, url: str | Secret, name: str, per_s: float = 200, *, workers: int = 10
-    ) -> SharedRate:
+    def redis(cls, url: str | Secret, name: str, per_s: float, *, workers: int = 10) -> SharedRate:
         """A rate kept in Redis (extra ``shared-rate``).
 
         Args:
@@ -111,7 +110,7 @@ class SharedRate:
 
     @classmethod
     def postgres(
-        cls, url: str | Secret, name: str, per_s: float = 200, *, workers: int = 10
+        cls, url: str | Secret, name: str, per_s: float, *, workers: int = 10
     ) -> SharedRate:
         """A rate kept in a table of PostgreSQL (extra ``shared-rate``), made on first use.
 
@@ -136,9 +135,13 @@ class SharedRate:
     def from_url(
         cls, url: str | Secret, per_s: float, *, name: str = "altcraft-balance", workers: int = 10
     ) -> SharedRate:
-        """`redis` or `postgres`, by the scheme of `url`; a `Secret` is looked at for it."""
+        """`redis` or `postgres`, by the scheme of `url`; a `Secret` is read and checked now."""
         url = _hidden(url)
-        kind = _kind_of(_revealed(url))
+        revealed = _revealed(url)
+        kind = store_of(revealed)
+        if kind is None:
+            raise ConfigurationError(f"url must begin with {_any_of(sum(SCHEMES.values(), ()))}")
+        _check(revealed, kind)
         return cls(kind=kind, per_s=per_s, workers=workers, name=name, url=url)
 
     @property
@@ -152,18 +155,20 @@ class SharedRate:
         Raises:
             ConfigurationError: a split rate, or a secret that is not set or not such a URL.
         """
-        if self.url is None:
+        if self._url is None or self.kind == "split":
             raise ConfigurationError("a split rate has no store, and so no URL")
-        url = _revealed(self.url)
-        _checked(url, self.kind)
+        url = _revealed(self._url)
+        _check(url, self.kind)
         return url
 
-    def __repr__(self) -> str:
+    def _arguments(self) -> dict[str, Any]:
         # Also of one that a wrong argument left half made: a traceback with locals asks for it.
-        names = [
-            name for name in ("kind", "per_s", "workers", "name", "url") if hasattr(self, name)
-        ]
-        return f"SharedRate({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        made = [one for one in fields(SharedRate) if hasattr(self, one.name)]
+        return {one.name.lstrip("_"): getattr(self, one.name) for one in made}
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"SharedRate({said})"
 
     def __copy__(self) -> SharedRate:
         return self
@@ -172,9 +177,9 @@ class SharedRate:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if isinstance(self.url, HiddenStr):
+        if isinstance(self._url, HiddenStr):
             _refuse_pickle()
-        return partial(SharedRate, **{name: getattr(self, name) for name in _FIELDS}), ()
+        return partial(SharedRate, **self._arguments()), ()
 
 
 def _refuse_pickle() -> NoReturn:
@@ -185,72 +190,23 @@ def _refuse_pickle() -> NoReturn:
 
 
 def _revealed(url: str | Secret) -> HiddenStr:
-    if isinstance(url, Secret):
-        try:
-            return url.reveal()
-        except ConfigurationError:
-            pass
-        raise ConfigurationError(f"the URL of the rate's store is not to be had from {url!r}")
-    return HiddenStr(url if isinstance(url, str) else "")
-
-
-def _kind_of(url: HiddenStr) -> StoreKind:
-    for kind, schemes in _SCHEMES.items():
-        if url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            return kind
-    raise ConfigurationError(
-        "the URL of a rate's store must begin with redis://, rediss://, unix://, postgres:// or "
-        "postgresql://"
-    )
-
-
-def _checked(url: str, kind: StoreKind) -> None:
-    """Raises `ConfigurationError`, which quotes nothing of `url`, if it is not one for `kind`."""
-    url, schemes = HiddenStr(url), _SCHEMES.get(kind, ())
-    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        accepted = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise ConfigurationError(f"url must begin with {accepted or 'nothing: split has no URL'}")
-    trouble = _trouble_with(url)
+    if not isinstance(url, Secret):
+        return HiddenStr(url if isinstance(url, str) else "")
+    value, trouble = url.look_up()
     if trouble:
+        raise ConfigurationError(
+            f"the URL of the rate's store is not to be had from {url!r}: it {trouble}"
+        )
+    return value
+
+
+def _check(url: HiddenStr, kind: StoreWithUrl) -> None:
+    """Raises `ConfigurationError`, which quotes nothing of `url`, if it is not one for `kind`."""
+    if store_of(url) != kind:
+        raise ConfigurationError(f"url must begin with {_any_of(SCHEMES[kind])}")
+    if trouble := trouble_with(url):
         raise ConfigurationError(f"url {trouble}")
 
 
-def _trouble_with(url: str) -> str:
-    parts = _parsed(url)
-    if parts is None or not url.isprintable() or re.search(r"\s", url):
-        return "is not a URL: see that what is special in it is percent-encoded"
-    if "@" in _after_host(url, parts) or "#" in url:
-        return "has a special character in its password: percent-encode it ('@' is %40)"
-    if parts.scheme in {"redis", "rediss"} and not parts.hostname:
-        return "names no host"
-    return ""
-
-
-def _parsed(url: str) -> SplitResult | None:
-    """The parts of `url`; None, and no exception that quotes it, if it is not one."""
-    try:
-        parts = urlsplit(url)
-        # A URL for libpq may name several hosts, each with a port of its own.
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        fits = all(urlsplit(f"//{host}").port != 0 for host in hosts)
-    except ValueError:
-        return None
-    return parts if fits else None
-
-
-def _after_host(url: str, parts: SplitResult) -> str:
-    return url.partition("://")[2][len(parts.netloc) :]
-
-
-def holds_password(url: str) -> bool:
-    """Whether a password may stand in `url`; when in doubt, yes.
-
-    Redis takes a name alone before the ``@`` for a user's, but people put passwords there.
-    """
-    parts = _parsed(url)
-    if parts is None or "@" in _after_host(url, parts) or "pass" in parts.query.lower():
-        return True
-    userinfo, at, _ = parts.netloc.rpartition("@")
-    if parts.scheme in _SCHEMES["postgres"]:
-        return ":" in userinfo
-    return bool(at) or parts.scheme not in _SCHEMES["redis"]
+def _any_of(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -17,7 +17,7 @@ import typer
 from altcraft_balance.environment import from_environment
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HiddenStr
-from altcraft_balance.shared_rate import holds_password
+from altcraft_balance.store_urls import holds_password
 
 __all__ = [
     "AllowHttp",

@@ -39,7 +39,7 @@ def test_opening_connects_to_nothing(url):
 
 def test_a_secret_is_read_when_the_store_is_opened(monkeypatch):
     """By reference nothing is known before; then what is wrong with it is said."""
-    rate = SharedRate.redis(Secret.from_env("RATE_STORE_URL"), "any")
+    rate = SharedRate.redis(Secret.from_env("RATE_STORE_URL"), "any", 200)
     with pytest.raises(ConfigurationError, match=r"is not to be had from .*RATE_STORE_URL"):
         open_store(rate)
     monkeypatch.setenv("RATE_STORE_URL", f"postgres://u:{CANARY}@localhost/db")
