@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 from altcraft_balance.batch.gather import gather_outcomes
 from altcraft_balance.batch.source import By, Items, as_query
 from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
-from altcraft_balance.environment import from_environment
+from altcraft_balance.environment import from_environment, variables_of
 from altcraft_balance.errors import ClientClosed, ConfigurationError
 from altcraft_balance.models import Balance, BalanceQuery, Currency, Matching, Outcome
 from altcraft_balance.secret import HiddenStr, Secret
@@ -32,6 +32,7 @@ from altcraft_balance.telemetry.events import Listener
 from altcraft_balance.transport.port import Tell, Transport
 from altcraft_balance.validators import checked_seconds
 from altcraft_balance.version import __version__
+from altcraft_balance.wording import called
 
 __all__ = ["BalanceClient"]
 
@@ -151,7 +152,9 @@ class BalanceClient:
         """
         for name in {"token", "proxy", "base_url"} & overrides.keys():
             overrides[name] = _hidden(overrides[name])
-        return cls(**from_environment(os.environ, prefix, overrides))
+        arguments = from_environment(os.environ, prefix, overrides)
+        with called(variables_of(prefix, overrides)):
+            return cls(**arguments)
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────
 
@@ -165,7 +168,12 @@ class BalanceClient:
         await self._session.open(warm=warm)
 
     async def aclose(self, *, grace_s: float = 10) -> None:
-        """Close the client: what waits ends now, what is on the wire has `grace_s` seconds."""
+        """Close the client: what waits ends now, what is on the wire has `grace_s` seconds.
+
+        Raises:
+            ConfigurationError: `grace_s` is not a number of seconds, 0 or more.
+            ClientClosed: it was opened on another event loop.
+        """
         await self._session.aclose(grace_s=grace_s)
 
     async def __aenter__(self) -> Self:

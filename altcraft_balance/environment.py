@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
@@ -11,8 +11,9 @@ from altcraft_balance.models import Currency, CurrencyEid, CurrencyIid
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
 from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.wording import called
 
-__all__ = ["VARIABLES", "from_environment"]
+__all__ = ["VARIABLES", "from_environment", "variables_of"]
 
 
 def _truth(text: str) -> bool:
@@ -88,15 +89,27 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "SINGLE_FLIGHT": ("single_flight", _truth),
 }
 
-_SHARED_RATE: Final = ("RATE_STORE", "RATE_WORKERS", "RATE_NAME")
-#: Variables that are not one argument each.
-_SPECIAL: Final = (
-    "POINTS_CURRENCY_EID",
-    "POINTS_CURRENCY_IID",
-    "TOKEN",
-    "TOKEN_FILE",
-    *_SHARED_RATE,
-)
+#: The same of a `SharedRate`, which is made when one of these is set.
+_SHARED_RATE: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "RATE_STORE": ("url", _plain),
+    "RATE_WORKERS": ("workers", _whole),
+    "RATE_NAME": ("name", _plain),
+}
+#: Variable -> the client's argument, in the place of which it is read.
+_ARGUMENTS: Final = {
+    **{name: argument.partition(".")[0] for name, (argument, _) in VARIABLES.items()},
+    **dict.fromkeys(_SHARED_RATE, "limits"),
+    "POINTS_CURRENCY_EID": "currency",
+    "POINTS_CURRENCY_IID": "currency",
+    "TOKEN": "token",
+    "TOKEN_FILE": "token",
+}
+#: Setting, as checks call it -> variable.
+_SETTINGS: Final = {
+    **{argument.rpartition(".")[2]: name for name, (argument, _) in VARIABLES.items()},
+    **{argument: name for name, (argument, _) in _SHARED_RATE.items()},
+    "per_s": "RATE_PER_S",
+}
 _HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE")
 
 _GROUPS: Final[dict[str, Callable[..., Any]]] = {
@@ -111,21 +124,24 @@ def from_environment(
 ) -> dict[str, Any]:
     """The arguments of a `BalanceClient`, as `environ` has them and `overrides` correct them.
 
-    An empty variable counts as unset.
+    An empty variable counts as unset, and one in whose place an override stands is not read.
 
     Raises:
         ConfigurationError: a needed variable is missing, or a value cannot be read.
     """
-    found = {name: environ[prefix + name] for name in _names() if environ.get(prefix + name)}
+    found = {
+        name: environ[prefix + name]
+        for name, argument in _ARGUMENTS.items()
+        if argument not in overrides and environ.get(prefix + name)
+    }
     found.update({name: HiddenStr(found[name]) for name in _HIDDEN if name in found})
     # By reference when it can be, so that the client's settings may go to another process.
     by_reference = environ is os.environ
     del environ  # what raises below shows its locals to whoever asks for them
-    arguments = _plain_settings(found, prefix, by_reference)
-    if "currency" not in overrides:
-        arguments["currency"] = _currency(found, prefix)
-    if "token" not in overrides:
-        arguments["token"] = _token(found, prefix, by_reference)
+    with called(variables_of(prefix, overrides)):
+        arguments = _plain_settings(found, prefix, by_reference)
+    arguments["currency"] = _currency(found, prefix)
+    arguments["token"] = _token(found, prefix, by_reference)
     arguments.update(overrides)
     needed = {"base_url": "BASE_URL", "token": f"TOKEN or {prefix}TOKEN_FILE"}
     if missing := [prefix + name for key, name in needed.items() if arguments.get(key) is None]:
@@ -133,8 +149,13 @@ def from_environment(
     return arguments
 
 
-def _names() -> list[str]:
-    return [*VARIABLES, *_SPECIAL]
+def variables_of(prefix: str, overrides: Collection[str] = ()) -> dict[str, str]:
+    """Each setting's variable, for sentences about it; none of a setting that `overrides` has."""
+    return {
+        setting: prefix + name
+        for setting, name in _SETTINGS.items()
+        if _ARGUMENTS[name] not in overrides
+    }
 
 
 def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -> dict[str, Any]:
@@ -146,7 +167,7 @@ def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -
         group, _, member = argument.rpartition(".")
         target = groups.setdefault(group, {}) if group else arguments
         target[member] = _read(prefix + name, found[name], read)
-    if found.keys() & set(_SHARED_RATE):
+    if found.keys() & _SHARED_RATE.keys():
         limits = groups.setdefault("limits", {})
         limits["rate_per_s"] = _shared_rate(
             found, prefix, by_reference, per_s=limits.get("rate_per_s")
@@ -161,18 +182,18 @@ def _shared_rate(
     if per_s is None:
         given = next(name for name in _SHARED_RATE if name in found)
         raise ConfigurationError(f"{prefix}{given} needs {prefix}RATE_PER_S, the rate to share")
-    further: dict[str, Any] = {}
-    if "RATE_WORKERS" in found:
-        name = f"{prefix}RATE_WORKERS"
-        further["workers"] = _read(name, found["RATE_WORKERS"], _whole)
-    if "RATE_STORE" not in found:
-        if "RATE_NAME" in found:
+    arguments = {
+        argument: _read(prefix + name, found[name], read)
+        for name, (argument, read) in _SHARED_RATE.items()
+        if name in found
+    }
+    if "url" not in arguments:
+        if "name" in arguments:
             raise ConfigurationError(f"{prefix}RATE_NAME needs {prefix}RATE_STORE, where it is")
-        return SharedRate.split(per_s, **further)
-    if "RATE_NAME" in found:
-        further["name"] = found["RATE_NAME"]
-    url = Secret.from_env(f"{prefix}RATE_STORE") if by_reference else found["RATE_STORE"]
-    return SharedRate.from_url(url, per_s, **further)
+        return SharedRate.split(per_s, **arguments)
+    if by_reference:
+        arguments["url"] = Secret.from_env(f"{prefix}RATE_STORE")
+    return SharedRate.from_url(per_s=per_s, **arguments)
 
 
 def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -169,6 +169,26 @@ def test_a_missing_variable_is_named(environ, monkeypatch, missing):
         BalanceClient.from_env()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "overrides", "sentence"),
+    [
+        ("BASE_URL", "http://panel", {}, "ALTCRAFT_BASE_URL is plain http .* ALTCRAFT_ALLOW_HTTP"),
+        ("LOYALTY_PROGRAM_ID", "0", {}, "ALTCRAFT_LOYALTY_PROGRAM_ID must be 1 or greater"),
+        ("FORMAT", "yaml", {}, "ALTCRAFT_FORMAT must be one of json, xml"),
+        ("MAX_BODY_BYTES", "1", {}, "ALTCRAFT_MAX_BODY_BYTES must be a whole number"),
+        ("PROXY", "canary", {}, "ALTCRAFT_PROXY must look like http://proxy.example.com"),
+        ("FORMAT", "xml", {"format": "yaml"}, "format must be one of json, xml"),
+    ],
+)
+def test_a_wrong_setting_is_called_as_it_was_given(environ, name, text, overrides, sentence):
+    """By its variable, or by the argument that stands in its place."""
+    environ(**{name: text})
+    with pytest.raises(ConfigurationError, match=f"^{sentence}") as caught:
+        BalanceClient.from_env(**overrides)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 async def test_a_client_from_the_environment_works(environ, wire):
     """From the variables to the wire."""
     async with BalanceClient.from_env(transport=wire) as client:

@@ -9,7 +9,7 @@ from altcraft_balance.environment import VARIABLES, from_environment
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid, CurrencyIid
 from altcraft_balance.secret import Secret
-from altcraft_balance.settings import ClientSettings
+from altcraft_balance.settings import ClientSettings, Limits, RetryPolicy, Timeouts
 from altcraft_balance.shared_rate import SharedRate
 
 NEEDED = {"BASE_URL": "https://ru.altkraft.com", "TOKEN": "canary"}
@@ -118,18 +118,18 @@ BAD = [
     ({"LOYALTY_PROGRAM_ID": "1.5"}, "^ALTCRAFT_LOYALTY_PROGRAM_ID='1.5' cannot be read: "),
     ({"MAX_BODY_BYTES": "64K"}, "^ALTCRAFT_MAX_BODY_BYTES='64K' cannot be read: "),
     ({"DEADLINE_S": "soon"}, "^ALTCRAFT_DEADLINE_S='soon' cannot be read: "),
-    ({"DEADLINE_S": "nan"}, "^deadline_s must be a number greater than 0"),
+    ({"DEADLINE_S": "nan"}, "^ALTCRAFT_DEADLINE_S must be a number greater than 0"),
     ({"TRUST_ENV": "maybe"}, "^ALTCRAFT_TRUST_ENV='maybe' cannot be read: yes or no is expected"),
     ({"NOT_A_MEMBER": "404;440"}, "^ALTCRAFT_NOT_A_MEMBER='404;440' cannot be read: "),
     ({"RATE_PER_S": "fast"}, "^ALTCRAFT_RATE_PER_S='fast' cannot be read: a number is expected"),
     ({"RATE_PER_S": "50/s"}, "^ALTCRAFT_RATE_PER_S='50/s' cannot be read: a number is expected"),
-    ({"RATE_PER_S": "0"}, "^rate_per_s must be a number greater than 0"),
-    ({"RATE_PER_S": "inf"}, "^rate_per_s must be a number greater than 0"),
+    ({"RATE_PER_S": "0"}, "^ALTCRAFT_RATE_PER_S must be a number greater than 0"),
+    ({"RATE_PER_S": "inf"}, "^ALTCRAFT_RATE_PER_S must be a number greater than 0"),
     ({"BURST": "many"}, "^ALTCRAFT_BURST='many' cannot be read: a number is expected"),
-    ({"BURST": "0.5"}, "^burst must be a number at least 1"),
+    ({"BURST": "0.5"}, "^ALTCRAFT_BURST must be a number at least 1"),
     ({"ADAPTIVE": "maybe"}, "^ALTCRAFT_ADAPTIVE='maybe' cannot be read: yes or no is expected"),
     ({"SINGLE_FLIGHT": "2"}, "^ALTCRAFT_SINGLE_FLIGHT='2' cannot be read: yes or no is expected"),
-    ({"MAX_ATTEMPTS": "0"}, "^max_attempts must be a whole number of at least 1"),
+    ({"MAX_ATTEMPTS": "0"}, "^ALTCRAFT_MAX_ATTEMPTS must be a whole number of at least 1"),
     ({"POINTS_CURRENCY_IID": "stars"}, "^ALTCRAFT_POINTS_CURRENCY_IID='stars' cannot be read: "),
     ({"POINTS_CURRENCY_IID": "0"}, "^the currency's internal id must be 1 or greater"),
     ({"POINTS_CURRENCY_EID": " stars"}, "^the currency's external id has blanks"),
@@ -141,7 +141,7 @@ BAD = [
     ({"TOKEN": ""}, r"^not set: ALTCRAFT_TOKEN or ALTCRAFT_TOKEN_FILE; set it"),
     ({"BASE_URL": ""}, "^not set: ALTCRAFT_BASE_URL; set it in the environment"),
     ({"BASE_URL": "", "TOKEN": ""}, "^not set: ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN"),
-    ({"BURST": "5"}, "^burst needs rate_per_s"),
+    ({"BURST": "5"}, "^ALTCRAFT_BURST needs ALTCRAFT_RATE_PER_S, the rate after"),
     ({"RATE_STORE": "redis://c"}, "^ALTCRAFT_RATE_STORE needs ALTCRAFT_RATE_PER_S, the rate to"),
     ({"RATE_WORKERS": "4"}, "^ALTCRAFT_RATE_WORKERS needs ALTCRAFT_RATE_PER_S, the rate to share"),
     ({"RATE_NAME": "n"}, "^ALTCRAFT_RATE_NAME needs ALTCRAFT_RATE_PER_S, the rate to share"),
@@ -157,14 +157,25 @@ BAD = [
         {"RATE_WORKERS": "few", "RATE_PER_S": "5"},
         "^ALTCRAFT_RATE_WORKERS='few' cannot be read: a whole number is expected",
     ),
-    ({"RATE_WORKERS": "0", "RATE_PER_S": "5"}, "^workers must be a whole number from 1"),
+    (
+        {"RATE_WORKERS": "0", "RATE_PER_S": "5"},
+        "^ALTCRAFT_RATE_WORKERS must be a whole number from 1",
+    ),
+    (
+        {"RATE_WORKERS": "3", "RATE_PER_S": "nan"},
+        "^ALTCRAFT_RATE_PER_S must be a number greater than 0",
+    ),
+    (
+        {"RATE_STORE": "redis://h", "RATE_NAME": "a b", "RATE_PER_S": "5"},
+        "^ALTCRAFT_RATE_NAME must be 1 to 40 characters",
+    ),
     (
         {"RATE_STORE": "postgres://u:canary@db:port/x", "RATE_PER_S": "5"},
-        "^url is not a URL",
+        "^ALTCRAFT_RATE_STORE has a port that is not a number",
     ),
     (
         {"RATE_STORE": "postgres://u:canary@db1:5432,db2:port/x", "RATE_PER_S": "5"},
-        "^url is not a URL",
+        "^ALTCRAFT_RATE_STORE has a port that is not a number",
     ),
     ({"TOKEN": "canary canary"}, "^the token has blanks"),
 ]
@@ -182,6 +193,18 @@ def test_a_variable_that_cannot_be_read_is_one_sentence(variables, sentence):
         frames = frames.tb_next
     whole = traceback.TracebackException(type(error), error, frames, capture_locals=True)
     assert "canary" not in "".join(whole.format())
+
+
+def test_a_store_in_the_real_environment_is_looked_at(monkeypatch):
+    """By reference too: a URL that can never be right does not wait for the client to open."""
+    for name, text in {**NEEDED, "RATE_STORE": "redis://h/abc", "RATE_PER_S": "5"}.items():
+        monkeypatch.setenv(f"XALT_{name}", text)
+    with pytest.raises(ConfigurationError, match=r"^XALT_RATE_STORE has a path"):
+        from_environment(os.environ, "XALT_", {})
+    monkeypatch.setenv("XALT_RATE_STORE", "redis://:p canary@h")
+    with pytest.raises(ConfigurationError, match=r"XALT_RATE_STORE.*: it has blanks") as caught:
+        from_environment(os.environ, "XALT_", {})
+    assert "canary" not in str(caught.value)
 
 
 def test_a_number_of_workers_alone_splits_the_rate():
@@ -225,6 +248,22 @@ def test_a_given_currency_makes_both_variables_harmless():
         TOKEN_FILE="/run/t",
     )
     assert found["currency"] is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "variables"),
+    [
+        ({"limits": Limits(concurrency=3)}, {"RATE_STORE": "redis://h"}),
+        ({"limits": Limits(concurrency=3)}, {"CONCURRENCY": "many", "BURST": "5"}),
+        ({"retry": RetryPolicy()}, {"MAX_ATTEMPTS": "0", "RETRY_BASE_S": "soon"}),
+        ({"timeouts": Timeouts()}, {"DEADLINE_S": "soon"}),
+        ({"trust_env": False}, {"TRUST_ENV": "maybe"}),
+        ({"token": "mine"}, {"TOKEN_FILE": "/run/t"}),
+    ],
+)
+def test_what_is_overridden_is_not_read(overrides, variables):
+    """A variable that does not matter cannot be wrong."""
+    assert overrides.items() <= arguments(overrides=overrides, **variables).items()
 
 
 def test_a_token_file_is_kept_by_reference():
