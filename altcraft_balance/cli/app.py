@@ -14,11 +14,10 @@ from rich.markup import escape
 from altcraft_balance.cli.demo import demo
 from altcraft_balance.cli.exits import MEANINGS, ExitCode, code_of
 from altcraft_balance.cli.get import get
-from altcraft_balance.cli.options import as_options
 from altcraft_balance.cli.sandbox import faults_help, sandbox
 from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
 from altcraft_balance.cli.stopping import Stopped
-from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
+from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.version import __version__
 
 __all__ = ["PROGRAM", "run"]
@@ -103,9 +102,7 @@ def _epilog(option: str, variable: str, before: str = "") -> str:
 def _explain(error: Exception) -> ExitCode:
     """Say `error` in one line on stderr and give its exit code."""
     if isinstance(error, AltcraftBalanceError):
-        # A server's text is left alone; settings are called by their options' names.
-        ours = isinstance(error, ConfigurationError)
-        say_error(as_options(str(error)) if ours else str(error))
+        say_error(str(error))
         return code_of(error)
     if (usage := _usage_sentence(error)) is not None:
         if usage:

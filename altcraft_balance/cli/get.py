@@ -91,9 +91,12 @@ def get(
     """Look up the points balance of one member."""
     # typer wants every option as a parameter; the client's are read from the context.
     matching = _matching(email, phone, profile_id, custom, custom_int)
-    client = BalanceClient(**options.client_arguments(context))
+    arguments = options.client_arguments(context)
+    with options.called_as_given(context):
+        client = BalanceClient(**arguments)
     try:
-        balance = run_until_signal(_look_up(client, matching))
+        with options.called_as_given(context):
+            balance = run_until_signal(_look_up(client, matching))
     except AltcraftBalanceError as error:
         if json:
             show_json({"error": _as_dict(error)})

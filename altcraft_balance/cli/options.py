@@ -1,23 +1,25 @@
 """Options that commands share, and the client that they describe.
 
-Each of these options is a variable that `environment.VARIABLES` knows, given on the command line:
-here it is only put in that variable's place, so that one module reads and checks both.
+Each of these options is a variable that `environment` knows, given on the command line: here its
+text is only put in that variable's place, so that one module reads and checks both. What a check
+says of a setting then calls it by its option, unless the variable itself was set.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from altcraft_balance.environment import from_environment
+from altcraft_balance.environment import from_environment, variables_of
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HiddenStr
 from altcraft_balance.store_urls import holds_password
+from altcraft_balance.wording import called
 
 __all__ = [
     "AllowHttp",
@@ -41,7 +43,7 @@ __all__ = [
     "RequestIds",
     "TokenFile",
     "TrustEnv",
-    "as_options",
+    "called_as_given",
     "client_arguments",
 ]
 
@@ -131,14 +133,14 @@ TrustEnv: TypeAlias = Annotated[
     _server("--trust-env", None, "TRUST_ENV", "Obey HTTPS_PROXY and the like, and .netrc."),
 ]
 Program: TypeAlias = Annotated[
-    int | None, _points("--program", "ID", "LOYALTY_PROGRAM_ID", "The loyalty program.")
+    str | None, _points("--program", "ID", "LOYALTY_PROGRAM_ID", "The loyalty program.")
 ]
 CurrencyEid: TypeAlias = Annotated[
     str | None,
     _points("--currency-eid", "TEXT", "POINTS_CURRENCY_EID", "The currency, by external id."),
 ]
 CurrencyIid: TypeAlias = Annotated[
-    int | None,
+    str | None,
     _points("--currency-iid", "ID", "POINTS_CURRENCY_IID", "Or by internal id."),
 ]
 Format: TypeAlias = Annotated[
@@ -161,17 +163,17 @@ Deadline: TypeAlias = Annotated[
     _asking("--deadline", "SECONDS", "DEADLINE_S", "For all of it, repeats included, or none."),
 ]
 AttemptTimeout: TypeAlias = Annotated[
-    float | None, _asking("--attempt-timeout", "SECONDS", "ATTEMPT_S", "For one attempt.")
+    str | None, _asking("--attempt-timeout", "SECONDS", "ATTEMPT_S", "For one attempt.")
 ]
 MaxAttempts: TypeAlias = Annotated[
-    int | None, _asking("--max-attempts", "NUMBER", "MAX_ATTEMPTS", "Repeats included.")
+    str | None, _asking("--max-attempts", "NUMBER", "MAX_ATTEMPTS", "Repeats included.")
 ]
 RequestIds: TypeAlias = Annotated[
     bool | None,
     _asking("--request-ids", None, "REQUEST_IDS", "Send a Request-ID with every attempt."),
 ]
 Rate: TypeAlias = Annotated[
-    float | None, _asking("--rate", "NUMBER", "RATE_PER_S", "Requests per second, at most.")
+    str | None, _asking("--rate", "NUMBER", "RATE_PER_S", "Requests per second, at most.")
 ]
 RateStore: TypeAlias = Annotated[
     str | None,
@@ -193,7 +195,7 @@ RateName: TypeAlias = Annotated[
     ),
 ]
 RateWorkers: TypeAlias = Annotated[
-    int | None,
+    str | None,
     _asking(
         "--rate-workers",
         "NUMBER",
@@ -213,7 +215,7 @@ def client_arguments(context: typer.Context) -> dict[str, Any]:
     Raises:
         ConfigurationError: a setting is missing or cannot be read, or two contradict each other.
     """
-    typed = {name for name in _VARIABLES if _is_typed(context, name)}
+    typed = {name for name in _VARIABLES if _source(context, name) == "COMMANDLINE"}
     _check_typed(context, typed)
     environ = dict(os.environ)
     for name, value in context.params.items():
@@ -225,15 +227,38 @@ def client_arguments(context: typer.Context) -> dict[str, Any]:
     _check_complete(environ, has_token=bool(has_token) or sys.stdin.isatty())
     if not has_token:
         environ[f"{_PREFIX}TOKEN"] = HiddenStr(typer.prompt("API token", hide_input=True, err=True))
-    return from_environment(environ, _PREFIX, {})
+    with called_as_given(context):
+        return from_environment(environ, _PREFIX, {})
 
 
-def _is_typed(context: typer.Context, name: str) -> bool:
+def called_as_given(context: typer.Context) -> AbstractContextManager[None]:
+    """Within it, a `ConfigurationError` calls settings as they were given.
+
+    One that was not given is called by its option as well.
+    """
+    flags = _flags(context)
+    given = {
+        _PREFIX + variable: flags[name]
+        for name, variable in _VARIABLES.items()
+        if _source(context, name) != "ENVIRONMENT"
+    }
+    settings = variables_of(_PREFIX).items()
+    return called({**given, **{name: given.get(variable, variable) for name, variable in settings}})
+
+
+def _flags(context: typer.Context) -> dict[str, str]:
+    return {str(option.name): option.opts[0] for option in context.command.params}
+
+
+def _source(context: typer.Context, name: str) -> str:
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    return "" if source is None else source.name
 
 
 def _check_typed(context: typer.Context, typed: set[str]) -> None:
+    if empty := sorted(_flags(context)[name] for name in typed if context.params[name] == ""):
+        # As a rule by a shell's variable that is not set: the rate would be shared with nobody.
+        raise ConfigurationError(f"{empty[0]} is empty: give it a value, or leave it out")
     if {"currency_eid", "currency_iid"} <= typed:
         raise ConfigurationError("give --currency-eid or --currency-iid, but not both")
     proxy, store = (str(context.params.get(name)) for name in ("proxy", "rate_store"))
@@ -251,30 +276,3 @@ def _check_complete(environ: Mapping[str, str], *, has_token: bool) -> None:
     }
     if missing := [name for name, value in needed.items() if not value]:
         raise ConfigurationError(f"not set: {'; '.join(missing)}")
-
-
-#: Settings whose option is not simply their name with dashes.
-_SPELLINGS: Final = {
-    "loyalty_program_id": "--program",
-    "deadline_s": "--deadline",
-    "attempt_s": "--attempt-timeout",
-    "latency_s": "--latency",
-    "jitter_s": "--jitter",
-    "slow_s": "--slow",
-    "rate_per_s": "--rate",
-    "retry_after_s": "--retry-after",
-    "ALTCRAFT_RATE_PER_S": "--rate",
-    "ALTCRAFT_RATE_WORKERS": "--rate-workers",
-    "ALTCRAFT_NOT_A_MEMBER": "--not-a-member",
-    "ALTCRAFT_DEADLINE_S": "--deadline",
-    **{
-        name: f"--{name.replace('_', '-')}"
-        for name in ("base_url", "allow_http", "max_attempts", "error_status")
-    },
-}
-_SETTING: Final = re.compile(rf"\b({'|'.join(_SPELLINGS)})\b")
-
-
-def as_options(sentence: str) -> str:
-    """A sentence about settings, with their names as they are on the command line."""
-    return _SETTING.sub(lambda found: _SPELLINGS[found[0]], sentence)

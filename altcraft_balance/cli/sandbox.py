@@ -11,16 +11,25 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from altcraft_balance.cli.options import as_options
 from altcraft_balance.cli.show import Screen, rows, screen
 from altcraft_balance.cli.stopping import Stopped, run_until_signal
 from altcraft_balance.sandbox import FAULTS, PointsCurrency, Sandbox
 from altcraft_balance.sandbox.programs import PROGRAMS
 from altcraft_balance.secret import Secret
+from altcraft_balance.wording import called, renamed
 
 __all__ = ["Faults", "Seed", "faults_help", "sandbox"]
 
 _TOKEN: Final = "sandbox-token"  # noqa: S105 - opens nothing but the sandbox
+#: Setting -> option.
+_OPTIONS: Final = {
+    "latency_s": "--latency",
+    "jitter_s": "--jitter",
+    "slow_s": "--slow",
+    "rate_per_s": "--rate",
+    "retry_after_s": "--retry-after",
+    "error_status": "--error-status",
+}
 
 Faults: TypeAlias = Annotated[
     str | None,
@@ -88,19 +97,20 @@ def sandbox(
 
     Every well-formed member exists there and has a balance.
     """
-    server = Sandbox(
-        token=_TOKEN if token_file is None else Secret.from_file(token_file),
-        faults=faults,
-        seed=seed,
-        host=host,
-        port=port,
-        latency_s=latency,
-        jitter_s=jitter,
-        slow_s=slow,
-        rate_per_s=rate,
-        retry_after_s=retry_after,
-        error_status=error_status,  # type: ignore[arg-type]  # checked there
-    )
+    with called(_OPTIONS):
+        server = Sandbox(
+            token=_TOKEN if token_file is None else Secret.from_file(token_file),
+            faults=faults,
+            seed=seed,
+            host=host,
+            port=port,
+            latency_s=latency,
+            jitter_s=jitter,
+            slow_s=slow,
+            rate_per_s=rate,
+            retry_after_s=retry_after,
+            error_status=error_status,  # type: ignore[arg-type]  # checked there
+        )
     out = screen()
     try:
         run_until_signal(_serve(server, out, host=host, faults=faults, token_file=token_file))
@@ -170,7 +180,7 @@ def faults_help() -> str:
     """The faults and what they do, for ``--help`` on 80 columns."""
     entries = [
         textwrap.fill(
-            as_options(says), 76, initial_indent=f"  {name:<20}", subsequent_indent=" " * 22
+            renamed(says, _OPTIONS), 76, initial_indent=f"  {name:<20}", subsequent_indent=" " * 22
         )
         for name, says in FAULTS.items()
     ]
