@@ -192,9 +192,10 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         while (witness := self._witness_for(passed)) is not None:
-            await self._exchange(witness, passed)
+            await self._exchange(witness, passed, taken=0)
             passed = await self._enter(rank, 0.0)
-        result = await self._exchange(wire, passed)
+        self._taken += passed.paid
+        result = await self._exchange(wire, passed, taken=self._taken)
         if isinstance(result, Balance):
             session.witness = wire
         return result
@@ -210,10 +211,11 @@ class Lookup:
             return None
         return session.witness
 
-    async def _exchange(self, wire: WireRequest, passed: Pass) -> Balance | AltcraftBalanceError:
+    async def _exchange(
+        self, wire: WireRequest, passed: Pass, *, taken: int
+    ) -> Balance | AltcraftBalanceError:
         """One request inside a slot, and its free repeat on a fresh connection."""
         session = self._session
-        self._taken += passed.paid
         paid, self._unspent = passed.paid + self._unspent, 0
         if self._watch is not None:
             self._watch.sent()
@@ -228,7 +230,7 @@ class Lookup:
                 result, _ = await self._ask(wire, session.clock(), fresh=True)
             ended = result
         finally:
-            finish(session, passed, ended, sent_at=sent_at, taken=self._taken, paid=paid)
+            finish(session, passed, ended, sent_at=sent_at, taken=taken, paid=paid)
         return result
 
     def _may_repeat(self, passed: Pass) -> bool:
