@@ -183,16 +183,12 @@ class AdaptiveWidth:
     def _decide(self, now: float, seen: _Seen) -> _Seen:
         """Do what follows from `seen`; what was seen at the width that is kept."""
         trial, self._trial = self._trial, None
-        if trial is None:
-            self._unloaded_s = min(self._unloaded_s, seen.typical_s)
-            steady = self._last is not None and seen.like(self._last)
-        elif self._bought(now, trial, seen):
-            self._unloaded_s = min(self._unloaded_s, seen.typical_s)
-            steady = True
-        else:
+        if trial is not None and not self._bought(now, trial, seen):
             self.width = trial.width
             self._restart(now + seen.mean_s)
             return trial.before
+        self._unloaded_s = min(self._unloaded_s, seen.typical_s)
+        steady = trial is not None or (self._last is not None and seen.like(self._last))
         self._consider(now, seen, steady=steady)
         return seen
 
