@@ -62,8 +62,8 @@ class _Seen:
 
     @property
     def mean_s(self) -> float:
-        """Latency by Little's law; attempts that have not ended count as well."""
-        return self.in_use / self.ended_per_s
+        """Latency by Little's law, as attempts that have not ended count; bounded by those seen."""
+        return min(self.in_use / self.ended_per_s, _STUCK * self.typical_s)
 
     def like(self, other: _Seen) -> bool:
         """Whether `other` shows the same, within chance."""
