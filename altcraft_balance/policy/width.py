@@ -10,6 +10,7 @@ merely became slower, so it only raises the question, and a trial answers it:
 - Narrowed, and latency back where it was, or slots idle: widen, step by step.
 - Narrowed, and latency between the two: widen for a moment. Kept if more is answered; else undone.
 - Trials that fail are spaced: all together they cost about 1 % of the rate.
+- Nothing under way for a moment: window and trial begin anew.
 
 `benchmarks/widths.py` compares this with AIMD and with the ideas of Gradient2 and Vegas, which all
 narrow on a healthy server that merely becomes slower, or whose attempts time out now and then.
@@ -25,6 +26,7 @@ from attrs import frozen
 __all__ = ["AdaptiveWidth"]
 
 _TICK_S: Final = 0.25
+_IDLE_S: Final = 0.25  # with nothing under way; less may be our own way to the next attempt
 _ENOUGH: Final = 50  # attempts, and one for each slot, show what a width is worth
 _GROWN: Final = 2.0  # at this growth as many wait in a queue as are served: room to spare
 _CALM: Final = 1.5  # growth under which nothing speaks for being narrow
@@ -93,6 +95,7 @@ class AdaptiveWidth:
         "_answered",
         "_count",
         "_due_at",
+        "_ended_at",
         "_failed_s",
         "_first",
         "_in_use",
@@ -117,11 +120,9 @@ class AdaptiveWidth:
         self._failed_s = math.inf  # typical latency when narrowing last bought nothing
         self._trial: _Trial | None = None
         self._last: _Seen | None = None
-        self._narrow_at = self._widen_at = self._due_at = -math.inf
-        self._pause_s, self._step = _PAUSE_S, _WIDER
-        self._since = -math.inf  # the window's start; attempts that end before it don't count
-        self._count = self._answered = self._in_use = 0
-        self._logs = self._lag_s = 0.0
+        self._narrow_at = self._widen_at = self._due_at = self._ended_at = -math.inf
+        self._pause_s, self._step, self._lag_s = _PAUSE_S, _WIDER, 0.0
+        self._restart(-math.inf)
 
     def note(self, now: float, latency_s: float, in_use: int, answered: bool = True) -> None:
         """Count one attempt that was answered or timed out.
@@ -132,6 +133,9 @@ class AdaptiveWidth:
             in_use: slots in use when it ended, its own included.
             answered: False when it timed out.
         """
+        if now - latency_s > self._ended_at + _IDLE_S:
+            self._begin(now - latency_s)
+        self._ended_at = now
         if now < self._since:
             return
         self._count += 1
@@ -155,21 +159,25 @@ class AdaptiveWidth:
         """
         self._due_at = now + _TICK_S
         self._lag_s = max(lag_s, self._lag_s * _LAG_FADES)
-        if self._since == -math.inf:
-            self._since = now
-        elif now > self._since and self._count and self._enough(now):
+        if now > self._since and self._count and self._enough(now):
             seen = self._look(now)
             self._restart(now)
             self._last = self._decide(now, seen)
 
-    def _restart(self, since: float) -> None:
+    def _begin(self, since: float) -> None:
+        """Leave the window and the trial that idling has cut short."""
+        if self._trial is not None:
+            self._undo(self._ended_at, self._trial)
         self._since = since
-        self._count = self._answered = self._in_use = 0
-        self._logs = 0.0
+        if not self._first:  # those of the first that come one by one are the least loaded
+            self._restart(since)
+
+    def _restart(self, since: float) -> None:
+        self._since = since  # the window's start; attempts that end before it don't count
+        self._count, self._answered, self._in_use, self._logs = 0, 0, 0, 0.0
 
     def _enough(self, now: float) -> bool:
-        enough = _ENOUGH + self.width
-        trial = self._trial
+        enough, trial = _ENOUGH + self.width, self._trial
         if self._count >= enough or trial is None or trial.width < self.width:
             return self._count >= enough
         # So late that less is answered than before, even if all the rest came at once.
@@ -184,7 +192,7 @@ class AdaptiveWidth:
         """Do what follows from `seen`; what was seen at the width that is kept."""
         trial, self._trial = self._trial, None
         if trial is not None and not self._bought(now, trial, seen):
-            self.width = trial.width
+            self._undo(now, trial)
             self._restart(now + seen.mean_s)
             return trial.before
         self._unloaded_s = min(self._unloaded_s, seen.typical_s)
@@ -196,8 +204,7 @@ class AdaptiveWidth:
         if seen.in_use < _FULL * self.width or seen.typical_s < _CALM * self._unloaded_s:
             self.width = min(self._most, math.ceil(self.width * _WIDER))
         elif steady and self._may_narrow(now, seen):
-            step = _GROWN * self._unloaded_s / seen.typical_s
-            step = min(_NARROW, max(_NARROWEST, step))
+            step = min(_NARROW, max(_NARROWEST, _GROWN * self._unloaded_s / seen.typical_s))
             self._try(now, max(1, int(self.width * step)), seen)
         elif self.width < self._most and now >= self._widen_at:
             self._try(now, min(self._most, math.ceil(self.width * self._step)), seen)
@@ -216,6 +223,11 @@ class AdaptiveWidth:
         self.width = width
         self._restart(now + seen.mean_s)  # those under way belong to the old width
 
+    def _undo(self, now: float, trial: _Trial) -> None:
+        lost = 1 - self.width / trial.width
+        self._narrow_at = max(self._narrow_at, now + (now - trial.since) * lost / _COST)
+        self.width, self._trial = trial.width, None
+
     def _bought(self, now: float, trial: _Trial, seen: _Seen) -> bool:
         """Whether the width that was tried is worth keeping."""
         if self.width < trial.width:
@@ -229,14 +241,12 @@ class AdaptiveWidth:
         self._widen_at = now + self._pause_s
         if more or (fell and seen.answered_per_s > before.answered_per_s * _KEPT):
             return True
-        self._narrow_at = now + (now - trial.since) * (1 - step) / _COST
         self._failed_s = before.typical_s
         self._unloaded_s = math.sqrt(self._unloaded_s * before.typical_s)
         return False
 
     def _widening_bought(self, now: float, trial: _Trial, seen: _Seen) -> bool:
-        gain = (1 + self.width / trial.width) / 2
-        if seen.answered_per_s > trial.before.answered_per_s * gain:
+        if seen.answered_per_s > trial.before.answered_per_s * (1 + self.width / trial.width) / 2:
             self._pause_s, self._step = _PAUSE_S, min(_WIDEST, self._step * _WIDER)
             return True
         self._pause_s, self._step = min(_LONGEST_PAUSE_S, self._pause_s * 2), _WIDER
