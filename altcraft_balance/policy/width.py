@@ -10,7 +10,8 @@ merely became slower, so it only raises the question, and a trial answers it:
 - Narrowed, and latency back where it was, or slots idle: widen, step by step.
 - Narrowed, and latency between the two: widen for a moment. Kept if more is answered; else undone.
 - Trials that fail are spaced: all together they cost about 1 % of the rate.
-- Nothing under way for a moment: window and trial begin anew.
+- Nothing under way for a moment: window and trial begin anew. No window whole for half a minute:
+  full width, for what was learnt is stale, and a queue is found again within seconds.
 
 `benchmarks/widths.py` compares this with AIMD and with the ideas of Gradient2 and Vegas, which all
 narrow on a healthy server that merely becomes slower, or whose attempts time out now and then.
@@ -27,6 +28,7 @@ __all__ = ["AdaptiveWidth"]
 
 _TICK_S: Final = 0.25
 _IDLE_S: Final = 0.25  # with nothing under way; less may be our own way to the next attempt
+_STALE_S: Final = 30.0
 _ENOUGH: Final = 50  # attempts, and one for each slot, show what a width is worth
 _GROWN: Final = 2.0  # at this growth as many wait in a queue as are served: room to spare
 _CALM: Final = 1.5  # growth under which nothing speaks for being narrow
@@ -101,6 +103,7 @@ class AdaptiveWidth:
         "_in_use",
         "_lag_s",
         "_last",
+        "_learnt_at",
         "_logs",
         "_most",
         "_narrow_at",
@@ -120,7 +123,8 @@ class AdaptiveWidth:
         self._failed_s = math.inf  # typical latency when narrowing last bought nothing
         self._trial: _Trial | None = None
         self._last: _Seen | None = None
-        self._narrow_at = self._widen_at = self._due_at = self._ended_at = -math.inf
+        self._narrow_at = self._widen_at = self._due_at = -math.inf
+        self._ended_at = self._learnt_at = -math.inf  # the last attempt, and the last whole window
         self._pause_s, self._step, self._lag_s = _PAUSE_S, _WIDER, 0.0
         self._restart(-math.inf)
 
@@ -162,12 +166,14 @@ class AdaptiveWidth:
         if now > self._since and self._count and self._enough(now):
             seen = self._look(now)
             self._restart(now)
-            self._last = self._decide(now, seen)
+            self._last, self._learnt_at = self._decide(now, seen), now
 
     def _begin(self, since: float) -> None:
         """Leave the window and the trial that idling has cut short."""
         if self._trial is not None:
             self._undo(self._ended_at, self._trial)
+        if since > self._learnt_at + _STALE_S:
+            self.width = self._most
         self._since = since
         if not self._first:  # those of the first that come one by one are the least loaded
             self._restart(since)

@@ -113,12 +113,36 @@ def test_idling_makes_nobody_deaf(trial_s, idle_s):
     assert client.width.width == MOST
 
 
+def test_what_was_learnt_half_a_minute_ago_is_stale():
+    """The first attempt that ends after that finds all slots allowed."""
+    client = narrowed()
+    client.back(31.0, healthy)
+    assert client.width.width == MOST
+
+
 def test_what_was_learnt_a_moment_ago_counts():
     """A stretch of some seconds floods no server that queues."""
     client = narrowed()
     narrow = client.width.width
     client.back(20.0, eight_workers)
     assert client.width.width <= narrow * 1.25 + 1
+
+
+def test_a_server_that_still_queues_is_found_out_again():
+    """Wide again after a long stretch, and within five seconds as narrow as before."""
+    client = narrowed()
+    client.back(3600.0, eight_workers)
+    assert client.width.width == MOST
+    client.busy(5.0, eight_workers)
+    assert client.width.width <= 20
+
+
+@pytest.mark.parametrize("latency_s", [0.01, 0.05, 0.5, 0.7])
+def test_a_trickle_makes_stale_as_idling_does(latency_s):
+    """Single calls, one each second, keep no client narrow: they say nothing about its width."""
+    client = narrowed()
+    client.trickle(40, 1.0, lambda used: latency_s)
+    assert client.width.width == MOST
 
 
 def test_a_trickle_tells_the_unloaded_latency():
