@@ -206,7 +206,7 @@ class OutcomeStream:
         ended = await session.look_up(
             query, started=started, deadline=self._deadline(started), brake=self._brake
         )
-        if ended.halted and not ended.requests:
+        if ended.unsent:
             self._unsent[index] = query
             self._window.leave()
             return

@@ -28,7 +28,7 @@ class Progress:
     Attributes:
         attempts: attempts that count against ``max_attempts``.
         put_off: throttled requests, which cost no attempt.
-        requests: all that was sent, those, free repeats and probes included.
+        requests: all that was sent, those, free repeats and tests of the server included.
     """
 
     attempts: int = 0

@@ -17,6 +17,7 @@ class Ended:
 
     Attributes:
         halted: the brake ended it while it waited; `error` is its last attempt's, if it had one.
+        unsent: so, and its own question was never sent.
     """
 
     balance: Balance | None = None
@@ -25,6 +26,7 @@ class Ended:
     requests: int = 0
     elapsed_s: float = 0.0
     halted: bool = False
+    unsent: bool = False
 
     def as_event(self, lookup: int) -> LookupEnded:
         """This end as an event, of the lookup with that number."""

@@ -342,6 +342,7 @@ class Lookup:
             requests=progress.requests,
             elapsed_s=elapsed_s,
             halted=halted,
+            unsent=halted and not (progress.attempts or progress.put_off),
         )
         if session.emit is not None:
             session.emit(ended.as_event(self._number))

@@ -5,10 +5,21 @@ from collections import Counter
 
 import pytest
 
-from altcraft_balance.errors import AltcraftBalanceError
+from altcraft_balance.errors import AltcraftBalanceError, ClientClosed
 from altcraft_balance.models import Failed, Found
 from altcraft_balance.settings import Limits
-from tests.session.fakes import Slow, http, member, members, now, number_of, ok, opened, settle
+from tests.session.fakes import (
+    Slow,
+    http,
+    make_client,
+    member,
+    members,
+    now,
+    number_of,
+    ok,
+    opened,
+    settle,
+)
 
 FIFTEEN_MINUTES_S = 900.0
 
@@ -122,6 +133,25 @@ async def test_an_empty_budget_is_tested_too(wire):
         assert client.stats().budget > 100
     assert [asked_for(sent) for sent in wire.sent] == [0, 1, 0, 1]
     assert (outcome.attempts, outcome.requests) == (2, 3)
+
+
+async def test_an_item_that_has_only_tested_was_never_sent(wire):
+    """When the run ends it is among the unsent."""
+    client = make_client(wire, concurrency=64, max_attempts=1)
+    await client.open()
+    await client.get_balance(member(0))
+    wire.answer = lambda _: http(500)
+    failing = (client.get_balance(member(n)) for n in range(1, 21))
+    await asyncio.gather(*failing, return_exceptions=True)
+    async with client.stream_balances([member(99)]) as outcomes:
+        reading = asyncio.create_task(anext(outcomes))
+        await asyncio.sleep(5)
+        await client.aclose()
+        with pytest.raises(ClientClosed) as caught:
+            await reading
+    assert wire.emails[21:] == [member(0).email] * len(wire.emails[21:])
+    assert len(wire.emails) > 22
+    assert [query.matching for query in caught.value.unsent] == [member(99)]
 
 
 async def test_a_test_that_asks_for_a_pause_is_an_answer(wire):
