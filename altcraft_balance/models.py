@@ -225,8 +225,8 @@ class Found(_Item):
         index: its place in the source, from 0.
         balance: the answer.
         attempts: attempts that count against ``max_attempts``.
-        requests: all that was sent for it: throttled answers, free repeats, and tests of a server that
-            was down included.
+        requests: all that was sent for it, throttled answers, free repeats and tests of a server
+            that was down included.
         elapsed_s: seconds from when the item was taken from the source, waits included.
     """
 
