@@ -19,6 +19,9 @@ __all__ = ["gcra_rate", "window_rates"]
 _GCRA_SECOND_MS: Final = 1020
 _LOG_SECOND_MS: Final = 1030  # a take of PostgreSQL is some milliseconds of work, often late
 _LOG_MOMENT_MS: Final = 920
+#: A window of pyrate-limiter counts both its ends, so that the shortest, 1 ms, holds two of them.
+_SHORTEST_MS: Final = 2
+_LONGEST_MS: Final = 10**13  # three centuries: what began before the calendar is no timestamp
 #: A slower rate cannot be told from none, and overflows the server's integers.
 _SLOWEST_PER_S: Final = 1e-6
 _MOST_AT_ONCE: Final = 1000  # a bucket's column for it is a `smallint`
@@ -43,12 +46,16 @@ def window_rates(per_s: float, burst: float | None) -> tuple[list[Rate], int]:
     spreads the permits over the second, for a server that dislikes thuds, and for the moment when
     the store goes away and each process goes on with its share. A burst of more than
     a second's permits is a longer window, so that it may come again whenever that has passed.
+
+    A burst is at least 2 ms' worth of permits, from 500 per second on more than one: the bucket's
+    clock tells milliseconds, and fewer would slow the rate down.
     """
-    at_once = _default_log_burst(per_s) if burst is None else max(1, math.floor(burst))
+    at_once = _default_log_burst(per_s) if burst is None else math.floor(burst)
+    at_once = max(1, at_once, math.ceil(per_s * _SHORTEST_MS / 1000))
     limit = max(at_once, math.ceil(per_s) if per_s >= _PAIRS_FROM_PER_S else 1)
-    rates = [Rate(limit, _interval_ms(limit, per_s, _LOG_SECOND_MS))]
+    rates = [Rate(limit, min(_interval_ms(limit, per_s, _LOG_SECOND_MS), _LONGEST_MS))]
     if at_once < limit:
-        rates.insert(0, Rate(at_once, max(1, math.floor(_LOG_MOMENT_MS * at_once / per_s))))
+        rates.insert(0, Rate(at_once, _moment_ms(at_once, per_s)))
     return rates, max(1, min(at_once, _portion(per_s)))
 
 
@@ -62,6 +69,11 @@ def _default_log_burst(per_s: float) -> int:
 
 def _portion(per_s: float) -> int:
     return min(math.floor(per_s / 50), _MOST_AT_ONCE)
+
+
+def _moment_ms(at_once: int, per_s: float) -> int:
+    worth_s = at_once / per_s
+    return max(1, math.floor(min(_LOG_MOMENT_MS * worth_s, 1000 * worth_s - 1)))
 
 
 def _interval_ms(limit: int, per_s: float, second_ms: int) -> int:

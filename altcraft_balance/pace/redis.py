@@ -1,8 +1,13 @@
-"""Permits kept in Redis: pyrate-limiter's GCRA bucket, one small hash for each name."""
+"""Permits kept in Redis: pyrate-limiter's GCRA bucket, one small hash for each name.
+
+Beside the bucket's numbers the hash holds the rate that was spoken of last, so that processes with
+different rates for one name find that out while they use it at the same time.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any, Final
 
@@ -22,6 +27,7 @@ from altcraft_balance.secret import HiddenStr
 __all__ = ["RedisStore"]
 
 _KEY_PREFIX: Final = "altcraft-balance:rate:"
+_LOG: Final = logging.getLogger("altcraft_balance")
 
 
 class RedisStore:
@@ -36,8 +42,10 @@ class RedisStore:
         self._redis = _client(url)
         self._clock = ServerClock()
         self._rate, self._portion = gcra_rate(per_s, burst)
+        self._per_s, self._said = per_s, False
         self._name = name.lower()
-        state = RedisStateStore(self._redis, _KEY_PREFIX + self._name)
+        self._key = _KEY_PREFIX + self._name
+        state = RedisStateStore(self._redis, self._key)
         self._bucket = StateBucket([self._rate], algorithm=GCRA(), store=state)
 
     async def take(self, most: int) -> Taken:
@@ -71,9 +79,30 @@ class RedisStore:
 
     async def _now_ms(self) -> int:
         if self._clock.is_stale(time.monotonic()):
-            seconds, microseconds = await self._redis.time()
+            seconds, microseconds = await self._time()
             self._clock.set(seconds * 1000 + microseconds / 1000, time.monotonic())
         return self._clock.now_ms(time.monotonic())
+
+    async def _time(self) -> tuple[int, int]:
+        """The server's clock; in the same round trip the rates are compared."""
+        ours = repr(self._per_s)
+        pipeline: Any = self._redis.pipeline(transaction=False)  # typed as if each were awaited
+        # Written each time, so that a rate that nobody uses any more is forgotten.
+        pipeline.time().hmget(self._key, "per_s").hset(self._key, "per_s", ours)
+        (seconds, microseconds), [theirs], _ = await pipeline.execute()
+        if theirs is not None and theirs != ours.encode():
+            self._say_once()
+        return seconds, microseconds
+
+    def _say_once(self) -> None:
+        if not self._said:
+            self._said = True
+            _LOG.warning(
+                "another process uses the shared rate %r with another per_s than %g: "
+                "they keep neither, give all the same",
+                self._name,
+                self._per_s,
+            )
 
 
 def _client(url: HiddenStr) -> Redis:

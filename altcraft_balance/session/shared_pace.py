@@ -5,6 +5,11 @@ than a moment is thrown away, since the second it was meant for is over. While t
 this process goes on with its share of the rate, says so once, and asks the store now and then
 whether it is back; then it keeps to both for as long as the others may take to find that out.
 Whatever the store does, nobody is lost and nobody waits for it for ever.
+
+A store that is silent for a moment may be away, which only time can tell. Meanwhile the process
+goes on with its share already, and says nothing. When the answer comes after all, each request
+costs two permits, until all that went without one are paid for: no more is sent than was granted,
+and yet nobody is kept waiting until the debt is gone.
 """
 
 from __future__ import annotations
@@ -25,6 +30,8 @@ __all__ = ["SharedPace"]
 _FRESH_S: Final = 0.02
 _ASK_AGAIN_S: Final = 5.0
 _LULL_S: Final = 0.1
+#: A healthy store answers in some milliseconds, or in 200 more when a packet had to be sent twice.
+_SILENT_S: Final = 0.22
 _SHORTEST_S: Final = 0.001
 _LOG: Final = logging.getLogger("altcraft_balance")
 
@@ -55,12 +62,13 @@ class SharedPace:
         self._permits = 0  # below 0: sent without a permit, still to be made up for
         self._fresh_until = self._ask_at = -math.inf
         self._away, self._share_until = False, -math.inf
+        self._silent, self._owed = False, 0.0  # owed: for what was sent while it was silent
         self._alone: Gcra | None = None  # this process's share, while it is to be kept
         self._fetching: asyncio.Task[None] | None = None
 
     @property
     def rate_per_s(self) -> float:
-        """The agreed rate of all, or this process's share while the store is away."""
+        """The agreed rate of all, or this process's share while it keeps to that."""
         return self._rate.per_s if self._alone is None else self._alone.rate_per_s
 
     def wait_s(self, now: float, ahead: int = 0) -> float:
@@ -68,8 +76,7 @@ class SharedPace:
         share_s = self._share_wait_s(now, ahead)
         if self._away:
             self._ask_if_due(now)
-            return share_s
-        if share_s:
+        if share_s or self._away or self._silent:
             return share_s
         if self._permits > 0 and now < self._fresh_until:
             return 0.0
@@ -82,7 +89,7 @@ class SharedPace:
     def _share_wait_s(self, now: float, ahead: int) -> float:
         if self._alone is None:
             return 0.0
-        if not self._away and now >= self._share_until:
+        if not (self._away or self._silent or self._owed or now < self._share_until):
             self._alone = None
             return 0.0
         return self._alone.wait_s(now, ahead)
@@ -95,8 +102,12 @@ class SharedPace:
         """One request goes out."""
         if self._alone is not None:
             self._alone.spend(now)
-        if not self._away:
-            self._permits -= 1
+        if self._silent:
+            # Bounded, for a store that is never quick again.
+            self._owed = min(self._owed + 1, self._rate.share_per_s * LONGEST_TAKE_S)
+        elif not self._away:
+            self._permits -= 2 if self._owed else 1
+            self._owed = max(0.0, self._owed - 1)
 
     async def aclose(self) -> None:
         """Ask no more, and close the connection to the store."""
@@ -107,7 +118,7 @@ class SharedPace:
 
     async def _fetch(self) -> None:
         """Ask the store once, and let those who wait know what came of it."""
-        trouble = ""
+        trouble, patience = "", self._loop.call_later(_SILENT_S, self._go_on_meanwhile)
         try:
             self._permits = min(0, self._permits)  # what is left of the last lot is stale
             self._came(await self._store.take(max(1, self._wanted()) - self._permits))
@@ -116,7 +127,8 @@ class SharedPace:
         except Exception as error:  # noqa: BLE001 - whatever a store raises, lookups go on
             trouble = type(error).__name__
         finally:
-            self._fetching = None
+            patience.cancel()
+            self._fetching, self._silent = None, False
             if trouble:
                 self._go_alone(trouble)
             self._arrived()
@@ -140,9 +152,9 @@ class SharedPace:
         self._ask_at = self._loop.time() + _ASK_AGAIN_S
         if not self._away:
             share_per_s, self._permits, self._away = self._rate.share_per_s, 0, True
-            self._alone = Gcra(share_per_s)
+            self._owed = 0.0
             # The last permits were for this second, and came in lots.
-            self._alone.spend(self._loop.time() + _LULL_S)
+            self._keep_to_share(self._loop.time() + _LULL_S)
             _LOG.warning(
                 "the store of the shared rate is away (%s): going on with this process's share, "
                 "%g requests per second",
@@ -150,3 +162,15 @@ class SharedPace:
                 share_per_s,
             )
             self._tell(RateStoreChanged(away=True, rate_per_s=share_per_s))
+
+    def _go_on_meanwhile(self) -> None:
+        if not self._away:
+            self._silent = True
+            self._keep_to_share(self._loop.time() - _SILENT_S)
+            self._arrived()
+
+    def _keep_to_share(self, spent_at: float) -> None:
+        """Send no more than this process's share, as if the last one had gone at `spent_at`."""
+        if self._alone is None:
+            self._alone = Gcra(self._rate.share_per_s)
+            self._alone.spend(spent_at)

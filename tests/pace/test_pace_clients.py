@@ -53,6 +53,24 @@ def test_when_the_store_goes_each_keeps_to_its_share_and_says_so_once(server, na
     assert len(last_second) > 0.8 * PER_S
 
 
+def test_a_store_that_stands_still_for_a_moment_is_gone_without(server, name):
+    """Silent for a second and a bit: the work goes on, nothing is said, and the rate is held."""
+    frozen_at = []
+
+    def freeze_and_thaw():
+        time.sleep(2)
+        frozen_at.append(time.monotonic())
+        server.freeze()
+        time.sleep(1.3)
+        server.thaw()
+
+    answers = clients(server, name, meanwhile=freeze_and_thaw)
+    assert [answer["said"] for answer in answers] == [[], []]
+    sent, began = sent_by(answers), frozen_at[0] + 0.3
+    assert fullest_second(sent)[0] <= 204
+    assert sum(began <= moment < began + 1 for moment in sent) > 0.8 * PER_S
+
+
 def test_a_store_that_comes_back_is_used_again(server, name):
     """Away from the third second to the fifth: said twice by each, and the rate is held."""
 

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 pytest.importorskip("pyrate_limiter")
 
@@ -71,3 +73,24 @@ def test_the_ends_of_the_scale(per_s):
     assert gcra_bucket(per_s)[0].rates[0].interval >= 1
     assert window_bucket(per_s)[0].rates[0].interval >= 1
     assert 1 <= gcra_bucket(per_s)[1] <= 1000
+
+
+@given(per_s=st.floats(1e-6, 1e9), burst=st.none() | st.floats(1, 1e6))
+@example(per_s=2000, burst=1)
+@example(per_s=10_000, burst=5)
+@example(per_s=1e-6, burst=1e6)
+@example(per_s=1e9, burst=None)
+def test_any_rate_and_burst_make_a_bucket(per_s, burst):
+    """One that grants a whole portion, and whose windows begin when calendars know it."""
+    for bucket, portion in (gcra_bucket(per_s, burst), window_bucket(per_s, burst)):
+        now_ms = 1_700_000_000_000
+        assert bucket.put_decision(RateItem("any", now_ms, weight=portion)).allowed
+    assert bucket.rates[-1].interval <= 10**13
+
+
+@pytest.mark.parametrize("per_s", [200, 499, 501, 600, 900, 1000, 2000, 10_000])
+def test_a_small_burst_costs_no_throughput(per_s):
+    """A bucket that tells milliseconds only gives the whole rate all the same, and no more."""
+    granted = moments(*window_bucket(per_s, burst=1), seconds=3)
+    assert per_second(granted) >= 0.92 * per_s
+    assert fullest_second(granted)[0] <= per_s

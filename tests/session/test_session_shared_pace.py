@@ -120,12 +120,13 @@ async def test_a_cancelled_rate_task_hangs_nobody(wire, store):
 
 
 async def test_a_store_that_hangs_holds_no_caller_for_ever(wire, store):
-    """A call ends at its deadline, which says what it waited for; the client closes."""
+    """A hasty call ends at its deadline, which says what it waited for; others go on; it closes."""
     store.takes_s = 1e6
     async with opened(wire, limits=limits()) as client:
         with pytest.raises(DeadlineExceeded) as caught:
-            await client.get_balance(member(0), deadline_s=3)
-        assert (caught.value.phase, now(), wire.sent) == ("rate", pytest.approx(3), [])
+            await client.get_balance(member(0), deadline_s=0.1)
+        assert (caught.value.phase, now(), wire.sent) == ("rate", pytest.approx(0.1), [])
+        await client.get_balance(member(0), deadline_s=0.2)
     assert store.closed == 1
 
 
@@ -161,6 +162,34 @@ async def test_away_and_back(wire, store, caplog, trouble):
         (False, True),
     ]
     assert "canary" not in caplog.text
+
+
+async def test_the_share_begins_after_a_lull(wire, store):
+    """What was granted last was for this second: for a tenth of it nothing is sent."""
+    store.answer = lambda most: StoreAway("gone") if now() >= 2 else Taken(min(most, 4))
+    store.takes_s, gone_at = 0.04, []
+
+    def hear(event):
+        if isinstance(event, RateStoreChanged):
+            gone_at.append(now())
+
+    alone = SharedRate.redis("redis://cache", "any", 100, workers=1)
+    async with opened(wire, limits=limits(alone), on_event=hear) as client:
+        await client.get_balances(members(300))
+    [began] = gone_at
+    assert sent_within(wire, began, began + 0.1) == 0
+    assert sent_within(wire, began + 0.1, began + 0.2) == pytest.approx(10, abs=1)
+
+
+async def test_a_mistake_that_stays_is_said_once(wire, store, caplog):
+    """A wrong password is asked with every 5 s, as long as there is work, and told no more."""
+    caplog.set_level(logging.INFO, "altcraft_balance")
+    store.answer = lambda _: StoreAway("WRONGPASS invalid username-password pair")
+    async with opened(wire, limits=limits(), deadline_s=None) as client:
+        await client.get_balances(members(600))
+    assert store.asked == pytest.approx(60 / 5, abs=1)
+    [said] = caplog.messages
+    assert "is away (WRONGPASS" in said
 
 
 @pytest.mark.parametrize("end", ["error", "cancelled", "well"])
