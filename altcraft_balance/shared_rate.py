@@ -85,7 +85,9 @@ class SharedRate:
     per_s: float = field(converter=_rate)
     workers: int = field(validator=whole(1, 1_000_000))
     name: str = field(default="", validator=_name)
-    _url: str | Secret | None = field(default=None, converter=_hidden, validator=_check_url)
+    _url: str | Secret | None = field(
+        default=None, alias="url", converter=_hidden, validator=_check_url
+    )
 
     def __attrs_post_init__(self) -> None:
         if not self.share_per_s > 0:
