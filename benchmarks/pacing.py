@@ -26,8 +26,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # also when it is run by its path
 
-from benchmarks.pacing_table import row, table
-from benchmarks.side_by_side import SIZES, run, runs
+try:
+    from benchmarks.pacing_table import row, table
+    from benchmarks.side_by_side import SIZES, run, runs
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed: pip install -e '.[test,bench]'")
 
 
 def main(arguments=None):

@@ -45,6 +45,19 @@ def test_the_rule_for_the_width_is_compared():
     assert "AdaptiveWidth" in printed("widths")
 
 
+def test_a_peer_that_is_not_installed_is_named():
+    """One sentence, with what to install."""
+    without = (
+        "import runpy, sys; sys.modules['tenacity'] = None; sys.argv[1:] = ['--help']; "
+        "runpy.run_path('benchmarks/pacing.py', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", without], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    sentence = "tenacity is not installed: pip install -e '.[test,bench]'\n"
+    assert (ended.returncode, ended.stderr) == (1, sentence)
+
+
 def test_the_peers_are_compared():
     """Side by side with what others write; the quickest scenario, one seed."""
     pytest.importorskip("tenacity", reason="the extra bench is not installed")
