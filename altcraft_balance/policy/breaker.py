@@ -7,8 +7,9 @@ their attempts on a server that is down. A throttled attempt is an answer, and a
 ran out in the queue is no attempt.
 
 Members that always fail, with replies such as HTTP 500, look like an outage when nobody else is
-asked. So a batch's probe asks again what was answered before (`session.lookup`), and an alarm that
-the very first probe proves false makes the next one slower, at twice as many failures.
+asked. So a batch may doubt the alarm: its first probe goes at once, and asks again what was
+answered before (`session.lookup`). Silence says little to a caller who has far more time than those
+who met it: such a call, too, becomes the probe at once.
 
 The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, 1 s after the trip
 at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one
@@ -27,7 +28,7 @@ from altcraft_balance.policy.backoff import MAX_PAUSE_S, probe_after_s
 __all__ = ["FAILURES_TO_OPEN", "Breaker", "BreakerState"]
 
 FAILURES_TO_OPEN: Final = 20
-_MOST_TO_OPEN: Final = 320
+_FAR_MORE: Final = 3.0
 _SILENT_TO_OPEN: Final = 5
 _SILENT_FOR_S: Final = 0.5
 
@@ -64,7 +65,7 @@ class Breaker:
         state: where it is.
         failures: attempts that failed since the last answer; counted while it is closed.
         probes: probes since it opened.
-        false_alarm: whether the server was well all the time when it last opened.
+        false_alarm: whether it closed at last because a batch's doubt was right.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,8 @@ class Breaker:
         self.failures = self.probes = 0
         self._silent, self._silent_since = 0, math.inf
         self._probe_at = self._opened_at = math.inf
-        self._to_open, self.false_alarm = FAILURES_TO_OPEN, False
+        self._doubted = self.false_alarm = False
+        self._patience_s = 0.0  # of the most patient attempt that failed since the last answer
 
     def wait_s(self, now: float) -> float:
         """Seconds until something may be sent: 0.0 is now, `math.inf` is "a probe decides"."""
@@ -95,16 +97,31 @@ class Breaker:
         """An attempt was answered; whether that has closed the breaker."""
         if probe:
             self._move(_Event.ANSWERED)
-            self.false_alarm = self.probes == 1 and not self._silent
-            doubted = min(_MOST_TO_OPEN, 2 * self._to_open)
-            self._to_open = doubted if self.false_alarm else FAILURES_TO_OPEN
-            self.failures = self._silent = self.probes = 0
-        elif self.state is BreakerState.CLOSED:
-            self.failures = self._silent = 0
+            self.false_alarm = self._doubted and self.probes == 1
+            self.probes = 0
+        if self.state is BreakerState.CLOSED:
+            self.failures, self._silent, self._patience_s = 0, 0, 0.0
         return probe
 
-    def failed(self, now: float, *, probe: bool, draw: float, replied: bool = False) -> bool:
-        """An attempt failed, with some reply or none; whether that has opened the breaker."""
+    def failed(
+        self,
+        now: float,
+        *,
+        probe: bool,
+        draw: float,
+        replied: bool = False,
+        patience_s: float = math.inf,
+    ) -> bool:
+        """An attempt failed; whether that has opened the breaker.
+
+        Args:
+            now: the moment.
+            probe: whether it was the probe.
+            draw: a number from 0 up to 1, drawn by the caller.
+            replied: whether there was some reply.
+            patience_s: seconds that its caller gave it; `math.inf` if more would not have helped.
+        """
+        self._patience_s = max(self._patience_s, patience_s)
         if probe:
             self._move(_Event.FAILED)
             return True
@@ -112,16 +129,26 @@ class Breaker:
             return False
         self._count(now, replied)
         silent = self._silent >= _SILENT_TO_OPEN and now - self._silent_since >= _SILENT_FOR_S
-        if self.failures < self._to_open and not silent:
+        if self.failures < FAILURES_TO_OPEN and not silent:
             return False
         self._move(_Event.TRIPPED)
         self._opened_at, self._probe_at = now, now + probe_after_s(0, draw)
+        self._doubted = False
         return True
 
-    def is_lasting(self, now: float) -> bool:
-        """Whether the server has been down for 15 minutes: it may be gone.
+    def doubt(self, now: float) -> None:
+        """It has opened just now, and somebody can find out at once whether that is right."""
+        self._probe_at, self._doubted = now, True
 
-        A batch waits out what is shorter; from then on its probes cost attempts, so that it ends.
+    def hurry(self, now: float, patience_s: float) -> None:
+        """A call that has so many seconds has come: if that is far more, a probe is due."""
+        if self.state is BreakerState.OPEN and patience_s > _FAR_MORE * self._patience_s:
+            self._probe_at = min(self._probe_at, now)
+
+    def is_lasting(self, now: float) -> bool:
+        """Whether the server has been down for 15 minutes, and may be gone.
+
+        What is shorter a batch waits out; from then on probes cost attempts.
         """
         return self.state is not BreakerState.CLOSED and now - self._opened_at >= MAX_PAUSE_S
 

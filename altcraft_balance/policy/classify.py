@@ -28,7 +28,7 @@ from altcraft_balance.errors import (
 )
 from altcraft_balance.policy.backoff import MAX_PAUSE_S
 
-__all__ = ["What", "classify", "is_fatal", "was_dead_on_arrival"]
+__all__ = ["What", "asks_too_much", "classify", "is_fatal", "was_dead_on_arrival"]
 
 _FATAL_STATUSES: Final = frozenset({401, 402, 404, 407})
 
@@ -65,10 +65,15 @@ def is_fatal(error: AltcraftBalanceError, fatal_codes: Collection[int]) -> bool:
     if isinstance(error, ApiError):
         return error.code in fatal_codes
     if isinstance(error, RateLimited):
-        return (error.retry_after_s or 0.0) > MAX_PAUSE_S
+        return asks_too_much(error)
     if isinstance(error, RedirectRefused | TlsRefused | ClientClosed | ConfigurationError):
         return True
     return isinstance(error, HttpStatusError) and error.status in _FATAL_STATUSES
+
+
+def asks_too_much(error: AltcraftBalanceError) -> bool:
+    """Whether it asks for a pause that nobody sits out."""
+    return isinstance(error, RateLimited) and (error.retry_after_s or 0.0) > MAX_PAUSE_S
 
 
 def was_dead_on_arrival(error: AltcraftBalanceError) -> bool:

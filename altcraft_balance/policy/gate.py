@@ -18,12 +18,15 @@ from typing import Final
 from altcraft_balance.policy.backoff import MAX_PAUSE_S, backoff_s
 from altcraft_balance.settings import RetryPolicy
 
-__all__ = ["Gate"]
+__all__ = ["TELLING_S", "Gate"]
 
 #: The pause of an answer that asks for one and does not say how long.
 _UNSAID_S: Final = 1.0
-#: Who counts in whole seconds says 0 for less than one; a quota is not to be stormed meanwhile.
-_SHORTEST_S: Final = 0.2
+#: Who counts in whole seconds says 0 for less than one. A stray wish is believed; if more come with
+#: few answers between them, it is a quota that speaks, and that is not to be stormed.
+TELLING_S: Final = 0.2
+_FEW: Final = 6  # answers between two wishes
+_STORM: Final = 2  # times in a row
 _LONGEST_SPREAD_S: Final = 1.0
 _JITTER: Final = RetryPolicy()
 _CLOCK_STEP_S: Final = 1e-6  # a shorter wait is none: loops fire early, by up to a clock's step
@@ -39,7 +42,7 @@ class Gate:
     def __init__(self) -> None:
         self._until = self._closed_at = self.busy_until = self._next_at = -math.inf
         self._spread_s = self._gap_s = 0.0
-        self._streak = 0
+        self._streak, self._storm, self._answers = 0, 0, _FEW
 
     def close(self, now: float, *, sent_at: float, asked_s: float | None, draw: float) -> bool:
         """Close it, since a request sent at `sent_at` was answered with a wish for a pause.
@@ -55,9 +58,11 @@ class Gate:
         """
         if sent_at > self._closed_at:
             self._streak += 1
-            self._closed_at = now
-        asked_s = _UNSAID_S if asked_s is None else asked_s
-        asked_s = min(max(_SHORTEST_S, asked_s), MAX_PAUSE_S)
+            self._storm = self._storm + 1 if self._answers < _FEW else 0
+            self._closed_at, self._answers = now, 0
+        asked_s = _UNSAID_S if asked_s is None else min(asked_s, MAX_PAUSE_S)
+        if self._storm >= _STORM:
+            asked_s = max(TELLING_S, asked_s)
         until = now + asked_s + backoff_s(_JITTER, self._streak, draw)
         if until <= self._until:
             return False
@@ -86,6 +91,7 @@ class Gate:
     def answered(self) -> None:
         """The server answered a request in earnest: the next throttling is a new trouble."""
         self._streak = 0
+        self._answers += 1
 
 
 def _shown(wait_s: float) -> float:

@@ -1,8 +1,9 @@
 """Whether a lookup asks again, and when: one decision, made from values.
 
 - ``FINAL`` stops.
-- Attempts that failed count against `max_attempts`. Throttled ones cost time only, and how much is
-  the gate's to say, for everybody: the lookup itself does not sleep.
+- Attempts that failed count against `max_attempts`, unless they tested the server in an outage.
+  Throttled ones cost time only, and how much is the gate's to say, for everybody: the lookup itself
+  does not sleep.
 - A wait that ends at or after the deadline is not begun: `DeadlineExceeded`, at once.
 - A pause longer than 15 minutes that the server asks for is not sat out; its error comes back.
 """
@@ -27,7 +28,7 @@ class Progress:
 
     Attributes:
         attempts: attempts that count against ``max_attempts``.
-        put_off: throttled requests, which cost no attempt.
+        put_off: requests that cost no attempt: throttled ones, and tests of the server.
         requests: all that was sent, those, free repeats and tests of the server included.
     """
 
@@ -74,6 +75,7 @@ def after_failure(
     *,
     left_s: float | None,
     draw: float,
+    spare: bool = False,
 ) -> Decision:
     """What follows the failure of an attempt.
 
@@ -83,10 +85,12 @@ def after_failure(
         error: how the attempt ended.
         left_s: seconds until the lookup's deadline; None without one.
         draw: a number from 0 up to 1, drawn by the caller.
+        spare: the attempt was sent for everybody's sake; its failure does not count.
     """
     what = classify(error)
     throttled = what is What.THROTTLED
-    progress = progress.spared() if throttled else progress.attempted()
+    spare = throttled or (spare and what is not What.FINAL)
+    progress = progress.spared() if spare else progress.attempted()
     if what is What.FINAL:
         return Stop(error, progress)
     if left_s is not None and left_s <= 0:

@@ -151,6 +151,8 @@ class Admission:
             waiter.reason = next(iter(queue)).reason
             queue[waiter] = None
             return math.inf  # for whoever is first it is known already
+        if waiter.rank is Rank.CALL:
+            self._traffic.breaker.hurry(now, waiter.deadline - now)
         obstacle = self._batch_first(waiter) or self._traffic.obstacle(waiter.rank, now, len(queue))
         if obstacle is None:
             waiter.reason = "slot"  # if it waits after all, others have taken them

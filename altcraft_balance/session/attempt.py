@@ -25,7 +25,7 @@ __all__ = ["attempt"]
 
 
 async def attempt(
-    session: Session, wire: WireRequest, *, lookup: int, limit_s: float, fresh: bool
+    session: Session, wire: WireRequest, *, lookup: int, limit_s: float, fresh: bool, test: bool
 ) -> tuple[Balance | AltcraftBalanceError, bool]:
     """What came of sending `wire` once, and whether its connection may have died while idle.
 
@@ -35,6 +35,7 @@ async def attempt(
         lookup: the lookup's number, for the event.
         limit_s: seconds that it may take.
         fresh: whether it must have a new connection.
+        test: whether it tests the server, for the event.
     """
     session.counts.requests += 1
     began = session.clock()
@@ -56,6 +57,7 @@ async def attempt(
                 status=status,
                 kind=None if isinstance(result, Balance) else result.kind,
                 free_repeat=fresh,
+                test=test,
             )
         )
     return result, reused

@@ -7,6 +7,8 @@ batch one of its own below it: pulling the client's pulls them all.
 
 from __future__ import annotations
 
+from copy import copy
+
 from altcraft_balance.transport.scope import Scope
 
 __all__ = ["Brake", "Halted"]
@@ -41,6 +43,12 @@ class Brake:
             scope.cancel()
         for brake in list(self._below):
             brake.pull(reason)
+
+    def pull_below(self, reason: BaseException, *, but: Brake | None = None) -> None:
+        """End all batches, each with a copy of `reason` of its own, save one."""
+        for brake in list(self._below):
+            if brake is not but:
+                brake.pull(copy(reason))
 
     def waiting(self) -> Scope:
         """A context manager for an await that the brake may end.

@@ -17,7 +17,6 @@ __all__ = ["finish"]
 
 _FAIR_S: Final = 0.2
 _FAIR_TIMES: Final = 3.0  # what answers usually take
-_PLENTY_S: Final = 0.5  # of a server that has never answered
 _CLOCK_STEP_S: Final = 1e-6
 
 
@@ -55,25 +54,19 @@ def _was_cut_short(session: Session, error: AltcraftBalanceError, took_s: float)
 
     That says more of the caller than of the server.
     """
-    if not isinstance(error, AttemptTimeout):
+    if _patience_s(session, error, took_s) == math.inf:
         return False
-    usual_s = session.counts.latency.percentile(50) or 0.0
-    return _is_shorter(session, error, took_s, max(_FAIR_S, _FAIR_TIMES * usual_s))
+    usual_s = max(session.counts.latency.percentile(50) or 0.0, session.counts.recent_s)
+    return took_s < max(_FAIR_S, _FAIR_TIMES * usual_s) - _CLOCK_STEP_S
 
 
-def _is_telling(session: Session, error: AltcraftBalanceError, took_s: float) -> bool:
-    """Whether so long a silence is the server's, though it is not known how fast it can be."""
-    if not isinstance(error, AttemptTimeout) or session.counts.fastest_s < math.inf:
-        return True
-    return not _is_shorter(session, error, took_s, _PLENTY_S)
-
-
-def _is_shorter(
-    session: Session, error: AltcraftBalanceError, took_s: float, than_s: float
-) -> bool:
+def _patience_s(session: Session, error: AltcraftBalanceError, took_s: float) -> float:
+    """Seconds that its caller gave it; `math.inf` when it was not the caller who ended it."""
+    if not isinstance(error, AttemptTimeout):
+        return math.inf
     limits = session.settings.timeouts
     its_own_s = limits.attempt_s if error.maybe_sent else min(limits.attempt_s, limits.connect_s)
-    return took_s < min(than_s, its_own_s) - _CLOCK_STEP_S
+    return took_s if took_s < its_own_s - _CLOCK_STEP_S else math.inf
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
@@ -103,8 +96,14 @@ def _ended_with(
             passed, now, sent_at=sent_at, asked_s=error.retry_after_s, draw=draw
         )
     else:
-        silent = what is not What.SERVER_TROUBLE and _is_telling(session, error, now - sent_at)
-        stopped = session.traffic.failed(passed, now, replied=not silent, draw=draw)
+        stopped = session.traffic.failed(
+            passed,
+            now,
+            replied=what is What.SERVER_TROUBLE,
+            draw=draw,
+            patience_s=_patience_s(session, error, now - sent_at),
+            doubt=session.witness is not None and not passed.call,
+        )
         if isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)
     if stopped:

@@ -19,7 +19,7 @@ from altcraft_balance.errors import (
     HttpStatusError,
 )
 from altcraft_balance.models import Balance, BalanceQuery
-from altcraft_balance.policy.classify import What, classify, was_dead_on_arrival
+from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
 from altcraft_balance.policy.retry import Progress, Stop, after_failure, attempt_limit_s
 from altcraft_balance.session.admission import Refusal
 from altcraft_balance.session.attempt import attempt
@@ -74,6 +74,7 @@ class Lookup:
     """
 
     __slots__ = (
+        "_asked",
         "_brake",
         "_call",
         "_deadline",
@@ -84,6 +85,7 @@ class Lookup:
         "_renewed",
         "_repeated",
         "_session",
+        "_spare",
         "_started",
         "_taken",
         "_unspent",
@@ -106,7 +108,7 @@ class Lookup:
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
-        self._renewed = self._repeated = False
+        self._renewed = self._repeated = self._asked = self._spare = False
         self._taken = self._unspent = 0
 
     async def run(self) -> Ended:
@@ -156,11 +158,14 @@ class Lookup:
             error,
             left_s=self._left_s(),
             draw=session.rng.random(),
+            spare=self._spare,
         )
         self._progress, self._last_error = decision.progress, error
         if isinstance(self._brake.reason, ClientClosed) and error.transient:
             raise Halted  # it was most likely cut off
         if isinstance(decision, Stop):
+            if asks_too_much(error):  # this run ends by itself
+                session.brake.pull_below(error, but=self._brake)
             raise _Over(decision.error)
         if self._brake.reason is not None:
             raise Halted  # no repeat will come
@@ -192,27 +197,47 @@ class Lookup:
         session = self._session
         passed = await self._enter(rank, nap_s)
         while (witness := self._witness_for(passed)) is not None:
-            await self._exchange(witness, passed, taken=0)
+            await self._ask_witness(witness, passed)
             passed = await self._enter(rank, 0.0)
-        self._taken += passed.paid
+        self._asked, self._taken = True, self._taken + passed.paid
+        self._spare = passed.is_test and self._is_for_all()
+        if passed.is_test:
+            session.doubts_witness = False  # it is asked again next time
         result = await self._exchange(wire, passed, taken=self._taken)
         if isinstance(result, Balance):
-            session.witness = wire
+            session.witness = self._query
         return result
 
-    def _witness_for(self, passed: Pass) -> WireRequest | None:
-        """What a batch's item asks in the place of its own question, to test the server.
+    def _is_for_all(self) -> bool:
+        """Whether a test is sent for everybody's sake: a batch's, of a server that was there."""
+        session = self._session
+        lasting = session.traffic.breaker.is_lasting(session.clock())
+        return not (self._call or lasting or session.witness is None)
 
-        A member that always fails would not find out that the server is well, and the item's
-        attempts are not to be used up by an outage.
+    def _witness_for(self, passed: Pass) -> BalanceQuery | None:
+        """What is asked in the place of the item's own question, to test the server.
+
+        A member that always fails would not find out that the server is well. The witness may
+        have become such a one itself: after it has failed the item's own question is the test.
         """
         session = self._session
-        if self._call or not passed.is_test or session.traffic.breaker.is_lasting(session.clock()):
+        if not passed.is_test or session.doubts_witness or not self._is_for_all():
             return None
         return session.witness
 
+    async def _ask_witness(self, witness: BalanceQuery, passed: Pass) -> None:
+        """Ask again what was answered before: what comes of it is for the policies to hear."""
+        session = self._session
+        wire = session.tokens.current.encode(witness)
+        free, self._repeated = self._repeated, False  # the item's free repeat is its own
+        result = await self._exchange(wire, passed, taken=0, test=True)
+        self._repeated = free
+        session.doubts_witness = not isinstance(result, Balance)
+        if not isinstance(result, Balance) and asks_too_much(result):
+            session.brake.pull_below(result)
+
     async def _exchange(
-        self, wire: WireRequest, passed: Pass, *, taken: int
+        self, wire: WireRequest, passed: Pass, *, taken: int, test: bool = False
     ) -> Balance | AltcraftBalanceError:
         """One request inside a slot, and its free repeat on a fresh connection."""
         session = self._session
@@ -222,12 +247,12 @@ class Lookup:
         sent_at = session.clock()
         ended: Balance | AltcraftBalanceError | None = None
         try:
-            result, reused = await self._ask(wire, sent_at, fresh=False)
+            result, reused = await self._ask(wire, sent_at, fresh=False, test=test)
             if reused and _was_dead(result) and self._may_repeat(passed):
                 self._repeated = True
                 session.counts.free_repeats += 1
                 session.traffic.spend(session.clock())
-                result, _ = await self._ask(wire, session.clock(), fresh=True)
+                result, _ = await self._ask(wire, session.clock(), fresh=True, test=test)
             ended = result
         finally:
             finish(session, passed, ended, sent_at=sent_at, taken=taken, paid=paid)
@@ -268,13 +293,15 @@ class Lookup:
         )
 
     async def _ask(
-        self, wire: WireRequest, now: float, *, fresh: bool
+        self, wire: WireRequest, now: float, *, fresh: bool, test: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
         """One request within its own limit and the lookup's."""
         left_s = None if self._deadline is None else self._deadline - now
         limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
         self._progress = self._progress.sent()
-        return await attempt(self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh)
+        return await attempt(
+            self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh, test=test
+        )
 
     def _is_hopeless(self, now: float) -> bool:
         """Whether so much was waited that no answer has ever come as fast as it would have to."""
@@ -342,7 +369,7 @@ class Lookup:
             requests=progress.requests,
             elapsed_s=elapsed_s,
             halted=halted,
-            unsent=halted and not (progress.attempts or progress.put_off),
+            unsent=halted and not self._asked,
         )
         if session.emit is not None:
             session.emit(ended.as_event(self._number))

@@ -10,7 +10,6 @@ import os
 import random
 from collections.abc import Callable
 
-from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, ConfigurationError
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.pace.store import open_store
@@ -74,7 +73,8 @@ class Session:
         self.state: State = "new"
         self._drained: asyncio.Event | None = None
         self._shared_pace: SharedPace | None = None
-        self.witness: WireRequest | None = None  # what was answered with a balance at last
+        self.witness: BalanceQuery | None = None  # what was answered with a balance at last
+        self.doubts_witness = False  # since it was asked again in vain
         self.flights = SingleFlight(self) if settings.single_flight else None
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────

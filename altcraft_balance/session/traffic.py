@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from altcraft_balance.policy.breaker import Breaker, BreakerState
 from altcraft_balance.policy.budget import Budget
-from altcraft_balance.policy.gate import Gate
+from altcraft_balance.policy.gate import TELLING_S, Gate
 from altcraft_balance.policy.pace import Gcra
 from altcraft_balance.policy.rate import AdaptiveRate
 from altcraft_balance.policy.width import AdaptiveWidth
@@ -185,22 +185,43 @@ class Traffic:
             self._recovered(now)
         longer = self.gate.close(now, sent_at=sent_at, asked_s=asked_s, draw=draw)
         pause_s = self.gate.closed_s(now)
-        if self.adaptive:
+        if self.adaptive and pause_s >= TELLING_S:  # a shorter one is a stray
             self.rate.throttled(now, sent_at, pause_s)
         if longer:
             self._tell(GateClosed(pause_s=pause_s))
         return longer
 
-    def failed(self, passed: Pass, now: float, *, replied: bool, draw: float) -> bool:
+    def failed(
+        self,
+        passed: Pass,
+        now: float,
+        *,
+        replied: bool,
+        draw: float,
+        patience_s: float = math.inf,
+        doubt: bool = False,
+    ) -> bool:
         """No answer came, or a reply that a healthy server would not have given.
+
+        Args:
+            passed: with what it was sent.
+            now: the moment.
+            replied: whether there was a reply.
+            draw: a number from 0 up to 1, drawn by the caller.
+            patience_s: seconds that its caller gave it; `math.inf` if more would not have helped.
+            doubt: whether somebody can find out at once how the server really is.
 
         Returns:
             Whether everybody waits longer than before.
         """
-        opened = self.breaker.failed(now, probe=passed.probe, draw=draw, replied=replied)
+        opened = self.breaker.failed(
+            now, probe=passed.probe, draw=draw, replied=replied, patience_s=patience_s
+        )
         if opened:
             if not passed.probe:
                 self.rate.stopped(now)
+                if replied and doubt:
+                    self.breaker.doubt(now)
             self._tell_breaker(now)
         return opened
 

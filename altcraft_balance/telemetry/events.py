@@ -59,6 +59,7 @@ class AttemptEnded:
         status: the HTTP status; None when no reply came.
         kind: the error's kind; None for a balance.
         free_repeat: it repeated a request that met a dead reused connection.
+        test: it tested the server by what was answered before, in the place of its own question.
     """
 
     lookup: int
@@ -66,6 +67,7 @@ class AttemptEnded:
     status: int | None
     kind: str | None
     free_repeat: bool
+    test: bool = False
 
 
 @frozen(kw_only=True)

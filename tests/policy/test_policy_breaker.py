@@ -146,8 +146,8 @@ def test_a_probe_that_is_answered_ends_it_all():
     breaker = probing()
     breaker.answered(probe=True)
     assert (breaker.failures, breaker.probes, breaker.wait_s(2.0)) == (0, 0, 0.0)
-    again = [fails(breaker, 50.0) for _ in range(40)]
-    assert again == [False] * 39 + [True]
+    again = [fails(breaker, 50.0) for _ in range(20)]
+    assert again == [False] * 19 + [True]
     assert breaker.wait_s(50.0) == 1.0
 
 
@@ -180,35 +180,64 @@ def test_an_outage_that_lasts_15_minutes_is_told_apart(elapsed_s, lasting):
     assert not breaker.is_lasting(1e9)
 
 
-def failures_to_open(breaker, now=0.0, *, replied=True):
-    """How many it takes; then the probe is on its way."""
-    count = 1
-    while not fails(breaker, now, replied=replied):
-        count += 1
-    breaker.sent(now + 2, 0.0)
-    return count
+def test_an_alarm_that_is_doubted_is_tested_at_once():
+    """The first probe needs no pause; those after it do."""
+    breaker = opened(100.0)
+    breaker.doubt(100.0)
+    assert breaker.wait_s(100.0) == 0.0
+    breaker.sent(100.0, 0.0)
+    fails(breaker, 100.1, probe=True)
+    assert breaker.wait_s(100.1) == pytest.approx(0.9)
 
 
-def test_each_false_alarm_makes_it_slower_to_believe_the_next():
-    """Members that always fail look like an outage, until somebody else is asked."""
-    breaker, counts = Breaker(), []
-    for _ in range(6):
-        counts.append(failures_to_open(breaker))
-        breaker.answered(probe=True)
-        assert breaker.false_alarm
-    assert counts == [20, 40, 80, 160, 320, 320]
+@pytest.mark.parametrize(("doubted", "probes"), [(True, 1), (True, 2), (False, 1)])
+def test_an_alarm_is_false_if_the_doubt_was_right(doubted, probes):
+    """Then the server was well all the time."""
+    breaker = opened(0.0)
+    if doubted:
+        breaker.doubt(0.0)
+    for number in range(probes):
+        breaker.sent(number * 2.0, 0.0)
+        if number + 1 < probes:
+            fails(breaker, number * 2.0, probe=True)
+    breaker.answered(probe=True)
+    assert breaker.false_alarm is (doubted and probes == 1)
+    for _ in range(20):
+        fails(breaker, 50.0)
+    breaker.sent(52.0, 0.0)
+    breaker.answered(probe=True)
+    assert not breaker.false_alarm, "each alarm is doubted anew"
 
 
-@pytest.mark.parametrize("probes", [1, 2])
-def test_a_server_that_was_down_is_no_false_alarm(probes):
-    """Its first probe fails, or the failures brought no reply."""
+@pytest.mark.parametrize(("has_s", "due"), [(0.89, False), (1.0, True), (math.inf, True)])
+def test_who_has_far_more_time_than_those_who_failed_is_the_probe(has_s, due):
+    """Their 0.3 s of silence say little to a caller who has more than three times as much."""
     breaker = Breaker()
-    failures_to_open(breaker)
+    for now in range(5):
+        breaker.failed(now, probe=False, draw=0.0, patience_s=0.3 if now else 0.1)
+    assert breaker.state is OPEN
+    breaker.hurry(4.0, has_s)
+    assert (breaker.wait_s(4.0) == 0.0) is due
+    if due:
+        breaker.sent(4.0, 0.0)
+        breaker.failed(5.0, probe=True, draw=0.0, patience_s=has_s)
+        breaker.hurry(5.0, has_s)
+        assert breaker.wait_s(4.5) > 0, "as much has been in vain now"
+
+
+def test_what_patience_does_not_help_is_not_hurried():
+    """Nobody listens: that is so for everybody."""
+    breaker = opened(0.0)
+    breaker.hurry(0.0, math.inf)
+    assert breaker.wait_s(0.0) == 1.0
+
+
+def test_an_answer_makes_short_silences_tell_again():
+    """What was in vain before it is forgotten."""
+    breaker = opened(0.0)
+    breaker.sent(1.0, 0.0)
     breaker.answered(probe=True)
-    failures_to_open(breaker, replied=probes == 2)
-    for _ in range(probes - 1):
-        fails(breaker, 3.0, probe=True)
-        breaker.sent(5.0, 0.0)
-    breaker.answered(probe=True)
-    assert not breaker.false_alarm
-    assert failures_to_open(breaker) == 20
+    for now in range(10, 15):
+        breaker.failed(now, probe=False, draw=0.0, patience_s=0.3)
+    breaker.hurry(14.0, 1.0)
+    assert breaker.wait_s(14.0) == 0.0

@@ -18,7 +18,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.breaker, self.now = Breaker(), 0.0
         self.running, self.in_a_row, self.silent_from = 0, 0, []
         self.probe, self.open, self.probed_at = False, False, -math.inf
-        self.needed, self.probes = 20, 0
+        self.doubted, self.probes = False, 0
 
     @rule(seconds=st.floats(0.001, 1) | st.floats(1, 40))
     def time_goes_by(self, seconds):
@@ -56,8 +56,8 @@ class BreakerMachine(RuleBasedStateMachine):
             self.in_a_row += 1
             self.silent_from = [] if replied else [*self.silent_from, self.now]
             silent = len(self.silent_from) >= 5 and self.now - self.silent_from[0] >= 0.5
-            assert opened is (self.in_a_row >= self.needed or silent)
-            self.open = opened
+            assert opened is (self.in_a_row >= 20 or silent)
+            self.open, self.doubted = opened, False
             self.probed_at = self.now if opened else self.probed_at
 
     @precondition(lambda self: self.running)
@@ -72,11 +72,15 @@ class BreakerMachine(RuleBasedStateMachine):
     @rule()
     def answer_the_probe(self):
         assert self.breaker.answered(probe=True)
-        false = self.probes == 1 and not self.silent_from
-        assert self.breaker.false_alarm is false
-        self.needed = min(320, 2 * self.needed) if false else 20
+        assert self.breaker.false_alarm is (self.doubted and self.probes == 1)
         self.probe = self.open = False
         self.in_a_row, self.silent_from, self.probes = 0, [], 0
+
+    @precondition(lambda self: self.open and not self.probe and not self.probes)
+    @rule()
+    def doubt(self):
+        self.breaker.doubt(self.now)
+        self.doubted, self.probed_at = True, -math.inf
 
     @precondition(lambda self: self.probe)
     @rule(draw=draws, replied=st.booleans())
