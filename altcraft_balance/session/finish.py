@@ -102,7 +102,7 @@ def _ended_with(
             replied=what is What.SERVER_TROUBLE,
             draw=draw,
             patience_s=_patience_s(session, error, now - sent_at),
-            doubt=session.witness is not None and not passed.call,
+            doubt=session.witness.query is not None and not passed.call,
         )
         if isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)

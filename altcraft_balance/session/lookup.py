@@ -7,26 +7,25 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import (
     AltcraftBalanceError,
     AuthenticationError,
     ClientClosed,
-    DeadlineExceeded,
     HttpStatusError,
 )
 from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
-from altcraft_balance.policy.retry import Progress, Stop, after_failure, attempt_limit_s
+from altcraft_balance.policy.retry import Progress, Stop, after_failure
 from altcraft_balance.session.admission import Refusal
 from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
+from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
 from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
 
 __all__ = ["Lookup", "Watch"]
-
-_T = TypeVar("_T")
 
 
 def _token() -> Phase:
@@ -50,14 +47,6 @@ class Watch(Protocol):
 
     def sleeps(self, wait_s: float, error: AltcraftBalanceError) -> None:
         """It has failed with `error`, and another will follow in `wait_s` seconds."""
-
-
-class _Over(Exception):
-    """The lookup ends with `error`, without another attempt."""
-
-    def __init__(self, error: AltcraftBalanceError) -> None:
-        super().__init__()
-        self.error = error
 
 
 class Lookup:
@@ -75,18 +64,16 @@ class Lookup:
 
     __slots__ = (
         "_asked",
-        "_brake",
         "_call",
-        "_deadline",
         "_last_error",
         "_number",
+        "_patience",
         "_progress",
         "_query",
         "_renewed",
         "_repeated",
         "_session",
         "_spare",
-        "_started",
         "_taken",
         "_unspent",
         "_watch",
@@ -103,8 +90,10 @@ class Lookup:
         call: bool = False,
         watch: Watch | None = None,
     ) -> None:
-        self._session, self._query, self._brake = session, query, brake
-        self._started, self._deadline, self._call, self._watch = started, deadline, call, watch
+        self._session, self._query, self._call, self._watch = session, query, call, watch
+        self._patience = Patience(
+            session, started=started, deadline=deadline, brake=brake, call=call
+        )
         self._number = session.counts.lookups
         self._progress = Progress()
         self._last_error: AltcraftBalanceError | None = None
@@ -119,11 +108,11 @@ class Lookup:
         result: Balance | AltcraftBalanceError
         try:
             if self._session.tokens.is_look_due():
-                await self._within(_token, self._session.tokens.encoder)
+                await self._patience.within(_token, self._session.tokens.encoder, None)
             result = await self._repeat(self._session.tokens.current.encode(self._query))
         except Halted:
-            halted, result = True, self._halted()
-        except _Over as over:
+            halted, result = True, self._patience.why_halted(self._last_error)
+        except Over as over:
             result = over.error
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
@@ -150,29 +139,29 @@ class Lookup:
                 rank = Rank.ITEM if throttled else Rank.RETRY
 
     def _decide(self, error: AltcraftBalanceError) -> float:
-        """Seconds to sleep before the next attempt; `_Over` or `Halted` when there is none."""
+        """Seconds to sleep before the next attempt; `Over` or `Halted` when there is none."""
         session = self._session
         decision = after_failure(
             session.settings.retry,
             self._progress,
             error,
-            left_s=self._left_s(),
+            left_s=self._patience.left_s(session.clock()),
             draw=session.rng.random(),
             spare=self._spare,
         )
         self._progress, self._last_error = decision.progress, error
-        if isinstance(self._brake.reason, ClientClosed) and error.transient:
+        brake = self._patience.brake
+        if isinstance(brake.reason, ClientClosed) and error.transient:
             raise Halted  # it was most likely cut off
         if isinstance(decision, Stop):
             if asks_too_much(error):  # this run ends by itself
-                session.brake.pull_below(error, but=self._brake)
-            raise _Over(decision.error)
-        if self._brake.reason is not None:
-            raise Halted  # no repeat will come
+                session.brake.pull_below(error, but=brake)
+            raise Over(decision.error)
+        self._patience.check()  # no repeat will come
         if self._call and classify(error) is not What.THROTTLED:
             taken = session.traffic.budget.take()
             if not taken:
-                raise _Over(error)
+                raise Over(error)
             self._taken += taken
             self._unspent = taken
         if self._watch is not None:
@@ -194,45 +183,28 @@ class Lookup:
         self, wire: WireRequest, rank: Rank, nap_s: float
     ) -> Balance | AltcraftBalanceError:
         """One attempt, after as many tests of the server as it takes until it is well."""
-        session = self._session
+        witness = self._session.witness
         passed = await self._enter(rank, nap_s)
-        while (witness := self._witness_for(passed)) is not None:
-            await self._ask_witness(witness, passed)
+        while (question := witness.question(passed)) is not None:
+            await self._test(question, passed)
             passed = await self._enter(rank, 0.0)
         self._asked, self._taken = True, self._taken + passed.paid
-        self._spare = passed.is_test and self._is_for_all()
+        self._spare = passed.is_test and witness.is_wanted(passed)
         if passed.is_test:
-            session.doubts_witness = False  # it is asked again next time
+            witness.was_asked(in_vain=False)
         result = await self._exchange(wire, passed, taken=self._taken)
         if isinstance(result, Balance):
-            session.witness = self._query
+            witness.query = self._query
         return result
 
-    def _is_for_all(self) -> bool:
-        """Whether a test is sent for everybody's sake: a batch's, of a server that was there."""
+    async def _test(self, question: BalanceQuery, passed: Pass) -> None:
+        """Ask `question` to test the server: what comes of it is for the policies to hear."""
         session = self._session
-        lasting = session.traffic.breaker.is_lasting(session.clock())
-        return not (self._call or lasting or session.witness is None)
-
-    def _witness_for(self, passed: Pass) -> BalanceQuery | None:
-        """What is asked in the place of the item's own question, to test the server.
-
-        A member that always fails would not find out that the server is well. The witness may
-        have become such a one itself: after it has failed the item's own question is the test.
-        """
-        session = self._session
-        if not passed.is_test or session.doubts_witness or not self._is_for_all():
-            return None
-        return session.witness
-
-    async def _ask_witness(self, witness: BalanceQuery, passed: Pass) -> None:
-        """Ask again what was answered before: what comes of it is for the policies to hear."""
-        session = self._session
-        wire = session.tokens.current.encode(witness)
+        wire = session.tokens.current.encode(question)
         free, self._repeated = self._repeated, False  # the item's free repeat is its own
         result = await self._exchange(wire, passed, taken=0, test=True)
         self._repeated = free
-        session.doubts_witness = not isinstance(result, Balance)
+        session.witness.was_asked(in_vain=not isinstance(result, Balance))
         if not isinstance(result, Balance) and asks_too_much(result):
             session.brake.pull_below(result)
 
@@ -261,25 +233,26 @@ class Lookup:
     def _may_repeat(self, passed: Pass) -> bool:
         """Whether the free repeat is not used up, and nothing forbids it."""
         now = self._session.clock()
-        if self._repeated or self._brake.reason is not None or self._is_hopeless(now):
+        patience = self._patience
+        if self._repeated or patience.brake.reason is not None or patience.is_hopeless(now):
             return False
         return not self._session.traffic.is_stopped(now, probe=passed.probe)
 
     async def _enter(self, rank: Rank, nap_s: float) -> Pass:
-        if self._brake.reason is not None:
-            raise Halted
-        admission = self._session.admission
+        patience, admission = self._patience, self._session.admission
+        patience.check()
         passed: Pass | Refusal | None = None if nap_s else admission.enter_at_once(rank)
         if passed is None:
-            passed = await self._within(
+            passed = await patience.within(
                 lambda: admission.gave_up,
-                lambda: admission.enter(rank, self._deadline, nap_s),
+                lambda: admission.enter(rank, patience.deadline, nap_s),
+                self._last_error,
             )
         if isinstance(passed, Refusal):
-            raise _Over(self._refused(passed))
-        if self._is_hopeless(self._session.clock()):
+            raise Over(self._refused(passed))
+        if patience.is_hopeless(self._session.clock()):
             admission.give_back(passed)
-            raise _Over(self._late("attempt"))
+            raise Over(late("attempt", self._last_error))
         return passed
 
     def _refused(self, refusal: Refusal) -> AltcraftBalanceError:
@@ -296,21 +269,11 @@ class Lookup:
         self, wire: WireRequest, now: float, *, fresh: bool, test: bool
     ) -> tuple[Balance | AltcraftBalanceError, bool]:
         """One request within its own limit and the lookup's."""
-        left_s = None if self._deadline is None else self._deadline - now
-        limit_s = attempt_limit_s(self._session.settings.timeouts.attempt_s, left_s)
+        limit_s = self._patience.attempt_limit_s(now)
         self._progress = self._progress.sent()
         return await attempt(
             self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh, test=test
         )
-
-    def _is_hopeless(self, now: float) -> bool:
-        """Whether so much was waited that no answer has ever come as fast as it would have to."""
-        if self._deadline is None:
-            return False
-        left_s, fastest_s = self._deadline - now, self._session.counts.fastest_s
-        if not self._call or left_s >= fastest_s:
-            return left_s <= 0
-        return left_s <= 0 or fastest_s < self._deadline - self._started
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
@@ -321,46 +284,20 @@ class Lookup:
             return False
         self._renewed, self._last_error = True, error
         try:
-            return await self._within(_token, lambda: self._session.tokens.renewed(wire.token))
-        except (Halted, _Over):
+            return await self._patience.within(
+                _token, lambda: self._session.tokens.renewed(wire.token), error
+            )
+        except (Halted, Over):
             self._progress = self._progress.attempted()  # the 401 is this lookup's end
             raise
 
-    # ── waiting ──────────────────────────────────────────────────────────────────────────────
-
-    async def _within(self, phase: Callable[[], Phase], wait: Callable[[], Awaitable[_T]]) -> _T:
-        """What `wait()` gives, unless the brake or the deadline ends it before, in that phase."""
-        if self._deadline is None:
-            with self._brake.waiting():
-                return await wait()
-        try:
-            with self._brake.waiting(), self._session.limits.until(self._deadline):
-                return await wait()
-        except TimeoutError:
-            too_late = self._late(phase())
-        raise _Over(too_late)
-
-    def _left_s(self) -> float | None:
-        return None if self._deadline is None else self._deadline - self._session.clock()
-
-    def _late(self, phase: Phase) -> DeadlineExceeded:
-        return late(phase, self._last_error)
-
     # ── the end ──────────────────────────────────────────────────────────────────────────────
-
-    def _halted(self) -> AltcraftBalanceError:
-        if self._last_error is not None:
-            return self._last_error
-        reason = self._brake.reason
-        if isinstance(reason, AltcraftBalanceError):
-            return reason
-        return ClientClosed("the run ended before this lookup was sent")
 
     def _ended(self, result: Balance | AltcraftBalanceError, *, halted: bool) -> Ended:
         progress, session = self._progress, self._session
-        elapsed_s = session.clock() - self._started
+        elapsed_s = session.clock() - self._patience.started
         error = None if isinstance(result, Balance) else result
-        if error is not None and error is not self._brake.reason:
+        if error is not None and error is not self._patience.brake.reason:
             error.attempts, error.elapsed_s = progress.attempts, elapsed_s
         ended = Ended(
             balance=result if isinstance(result, Balance) else None,

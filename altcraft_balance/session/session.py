@@ -23,6 +23,7 @@ from altcraft_balance.session.single_flight import SingleFlight
 from altcraft_balance.session.stats import State
 from altcraft_balance.session.tokens import Tokens
 from altcraft_balance.session.traffic import Traffic
+from altcraft_balance.session.witness import Witness
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.telemetry.events import (
@@ -73,8 +74,7 @@ class Session:
         self.state: State = "new"
         self._drained: asyncio.Event | None = None
         self._shared_pace: SharedPace | None = None
-        self.witness: BalanceQuery | None = None  # what was answered with a balance at last
-        self.doubts_witness = False  # since it was asked again in vain
+        self.witness = Witness(self)
         self.flights = SingleFlight(self) if settings.single_flight else None
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────

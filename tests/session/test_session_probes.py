@@ -6,7 +6,7 @@ import pytest
 
 from altcraft_balance.errors import CircuitOpen, HttpStatusError
 from altcraft_balance.models import Found
-from altcraft_balance.session.lookup import Lookup
+from altcraft_balance.session.patience import Patience
 from altcraft_balance.settings import Limits
 from tests.session.fakes import (
     Slow,
@@ -127,7 +127,7 @@ async def test_a_probe_that_is_too_late_to_be_sent_leaves_its_turn(wire, monkeyp
         wire.answer = lambda _: ok()
         sent, opened_at = len(wire.sent), now()
         is_late = iter([True])
-        monkeypatch.setattr(Lookup, "_is_hopeless", lambda self, at: next(is_late, False))
+        monkeypatch.setattr(Patience, "is_hopeless", lambda self, at: next(is_late, False))
         outcomes = await client.get_balances(members(2))
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Failed", "Found"]
     assert wire.sent[sent].at == pytest.approx(opened_at + 1.5, abs=0.001)
