@@ -159,23 +159,30 @@ class Lookup:
             raise Over(decision.error)
         self._patience.check()  # no repeat will come
         if self._call and classify(error) is not What.THROTTLED:
-            taken = session.traffic.budget.take()
-            if not taken:
-                raise Over(error)
-            self._taken += taken
-            self._unspent = taken
+            self._pay(error)
+        self._tell_retry(error, decision.wait_s)
+        return decision.wait_s
+
+    def _pay(self, error: AltcraftBalanceError) -> None:
+        """Take the tokens of a call's retry, or end with `error` when there are none."""
+        taken = self._session.traffic.budget.take()
+        if not taken:
+            raise Over(error)
+        self._taken += taken
+        self._unspent = taken
+
+    def _tell_retry(self, error: AltcraftBalanceError, wait_s: float) -> None:
         if self._watch is not None:
-            self._watch.sleeps(decision.wait_s, error)
-        if session.emit is not None:
-            session.emit(
+            self._watch.sleeps(wait_s, error)
+        if self._session.emit is not None:
+            self._session.emit(
                 RetryPlanned(
                     lookup=self._number,
-                    wait_s=decision.wait_s,
+                    wait_s=wait_s,
                     kind=error.kind,
                     retry_after_s=error.retry_after_s,
                 )
             )
-        return decision.wait_s
 
     # ── one attempt ──────────────────────────────────────────────────────────────────────────
 
