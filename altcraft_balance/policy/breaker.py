@@ -8,8 +8,8 @@ ran out in the queue is no attempt.
 
 Members that always fail, with replies such as HTTP 500, look like an outage when nobody else is
 asked. So a batch may doubt the alarm: its first probe goes at once, and asks again what was
-answered before (`session.lookup`). Silence says little to a caller who has far more time than those
-who met it: such a call, too, becomes the probe at once.
+answered before (`session.witness`). Silence says little to a caller who has far more time than
+those who met it: such a call, too, becomes the probe at once.
 
 The transitions are a table. In ``OPEN`` nothing is sent until a probe is due, 1 s after the trip
 at the earliest, and each 1 to 30 s from then on, the rarer the longer it lasts; in ``PROBING`` one

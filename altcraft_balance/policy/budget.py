@@ -9,9 +9,9 @@ come from outside and their number is not bounded, as that of a batch's workers 
 
 A single call that finds the budget empty ends with the error it has. A batch's items are parked
 until tokens come; so that they do come when nothing else is under way, one of them is sent unpaid,
-as a probe, each 1 to 30 seconds. When that is answered the server is well, whoever
-has emptied the budget: members that always fail, say. Then a few retries are worth their tokens,
-and if those are in vain the next probe may go at once.
+as a probe, each 1 to 30 seconds. When that is answered the server is well, whoever has emptied the
+budget: members that always fail, say. Then a few retries are worth their tokens, and if those are
+in vain the next probe may go at once.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from altcraft_balance.telemetry.progress import Histogram
 
 __all__ = ["Counts"]
 
-
 #: The weight of the latest answer: a server that has become slower is known after a few.
 _LATEST: Final = 0.25
 
