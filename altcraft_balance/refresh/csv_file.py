@@ -1,0 +1,177 @@
+"""CSV and TSV: ``CsvSource`` and ``CsvSink``. Nothing about a file is guessed."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any, BinaryIO, Final, cast
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.byte_sink import ByteSink
+from altcraft_balance.refresh.file_source import FileSource
+from altcraft_balance.refresh.port import BadRow, Cells, Column
+from altcraft_balance.refresh.text import as_text
+
+__all__ = ["CsvSink", "CsvSource", "checked_delimiter", "checked_encoding"]
+
+_SEPARATORS: Final = ",;\t|"
+_SHOWN: Final = {"\t": "a tab"}
+
+
+def checked_delimiter(value: Any) -> str:
+    """A delimiter that the format can have."""
+    if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\0':
+        raise ConfigurationError("delimiter must be one character, such as ';', other than a quote")
+    return value
+
+
+def checked_encoding(value: Any) -> str:
+    """The name of an encoding of text that Python has."""
+    try:
+        if codecs.lookup(value)._is_text_encoding:
+            return str(value)
+    except (LookupError, TypeError, ValueError):
+        pass
+    raise ConfigurationError(f"encoding {value!r} is not known: use utf-8, cp1251 or so")
+
+
+class CsvSource(FileSource):
+    """Rows of a CSV file: text, and nothing but text.
+
+    Args:
+        path: the file; ``.gz`` and ``.zst`` are unpacked.
+        delimiter: what separates cells; None: a comma, and a header that holds another separator
+            is refused.
+        encoding: of the text; a byte order mark is taken off.
+        header: whether the first line names the columns; otherwise they are ``1``, ``2``, ...
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        delimiter: str | None = None,
+        encoding: str = "utf-8",
+        header: bool = True,
+    ) -> None:
+        super().__init__(path)
+        self.delimiter = checked_delimiter("," if delimiter is None else delimiter)
+        self.encoding = checked_encoding(encoding)
+        self.header = header
+        self._is_delimiter_given = delimiter is not None
+
+    def survey(self, file: IO[bytes]) -> tuple[tuple[str, ...], int]:
+        """Read all of it once: its columns, and how many rows."""
+        lines = self._lines(file)
+        first = next(lines, None)
+        if first is None:
+            raise ConfigurationError(f"{self.name} is empty")
+        if self.header:
+            return self._header(first), sum(1 for _ in lines)
+        return tuple(str(number) for number in range(1, len(first) + 1)), 1 + sum(1 for _ in lines)
+
+    def read(self, file: IO[bytes], columns: tuple[str, ...]) -> Iterator[Cells | BadRow]:
+        """Its rows, those of a wrong length as bad ones."""
+        lines = self._lines(file)
+        if self.header:
+            next(lines, None)
+        width = len(columns)
+        for cells in lines:
+            yield cells if len(cells) == width else _ragged(cells, width)
+
+    def _lines(self, file: IO[bytes]) -> Iterator[list[str]]:
+        encoding = "utf-8-sig" if _is_utf_8(self.encoding) else self.encoding
+        text = io.TextIOWrapper(cast(BinaryIO, file), encoding, newline="")
+        reader = csv.reader(text, delimiter=self.delimiter, strict=True)
+        trouble = ""
+        try:
+            # A line without anything is no row: csv's own writers never write one.
+            yield from filter(None, reader)
+            return
+        except UnicodeDecodeError as error:
+            at = reader.line_num + 1
+            trouble = f"encoding {self.encoding} does not fit {self.name}: {_byte(error)} in or "
+            trouble += f"after line {at}"
+        except csv.Error as error:
+            trouble = f"{self.name} is no CSV in line {reader.line_num}: {error}"
+        finally:
+            text.detach()
+        raise ConfigurationError(trouble)
+
+    def _header(self, names: Sequence[str]) -> tuple[str, ...]:
+        others = [
+            mark
+            for mark in _SEPARATORS
+            if mark != self.delimiter and any(mark in name for name in names)
+        ]
+        if others and not self._is_delimiter_given:
+            shown = _SHOWN.get(others[0], repr(others[0]))
+            raise ConfigurationError(
+                f"delimiter must be given for {self.name}: its header holds {shown}"
+            )
+        return tuple(names)
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
+def _byte(error: UnicodeDecodeError) -> str:
+    return f"byte 0x{error.object[error.start]:02x}"
+
+
+def _ragged(cells: list[str], width: int) -> BadRow:
+    return BadRow(cells, f"the row has {len(cells)} cells where the header has {width}")
+
+
+class CsvSink(ByteSink):
+    """Makes a CSV file in UTF-8, lines ended by a line feed, cells quoted where they must be.
+
+    Args:
+        path: the file, compressed if its name ends in ``.gz`` or ``.zst``; ``-`` is standard
+            output.
+        delimiter: what separates cells.
+        encoding: of the text.
+        header: whether the first line names the columns.
+        overwrite: whether a file that is there already is replaced, at the end.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        header: bool = True,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(path, overwrite=overwrite)
+        self._delimiter = checked_delimiter(delimiter)
+        self._encoding = checked_encoding(encoding)
+        self._header = header
+
+    def begin(self, columns: tuple[Column, ...]) -> bytes:
+        """The header."""
+        return self.encode([[column.name for column in columns]]) if self._header else b""
+
+    def encode(self, rows: Iterable[Cells]) -> bytes:
+        """Lines of CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
+        writer.writerows(_plain(row) for row in rows)
+        # What was read in an encoding can be written in it; a server's text may not.
+        return text.getvalue().encode(self._encoding, "backslashreplace")
+
+
+def _plain(row: Cells) -> list[str | int | None]:
+    # csv writes texts, None and whole numbers as they should be; bool is one of the latter.
+    return [
+        cell if cell.__class__ in _WRITTEN_AS_THEY_ARE else as_text(cell)  # type: ignore[misc]
+        for cell in row
+    ]
+
+
+_WRITTEN_AS_THEY_ARE: Final = frozenset({str, int, type(None)})

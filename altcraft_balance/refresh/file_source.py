@@ -1,0 +1,110 @@
+"""What sources of one file share: it is read once to know it, and again for its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh import disk
+from altcraft_balance.refresh.compression import is_damage, unpacked
+from altcraft_balance.refresh.port import BadRow, Cells, ColumnType, SourceInfo
+
+__all__ = ["FileSource", "HashingFile"]
+
+_BUFFER: Final = 1 << 18
+
+
+class HashingFile(io.RawIOBase):
+    """A file whose content is hashed while it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.hash = hashlib.blake2b(digest_size=16)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into `buffer`, and hash that."""
+        size = cast(Any, self._file).readinto(buffer)
+        self.hash.update(memoryview(buffer)[:size])
+        return int(size)
+
+
+class FileSource(ABC):
+    """Rows of one file, which may be compressed.
+
+    The file is read as a whole before anything is asked: so its rows are counted, what is wrong
+    with it is known at once, and a run that goes on knows that it is the same.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.name = self.path.name
+        self._columns: tuple[str, ...] = ()
+
+    @abstractmethod
+    def survey(self, file: IO[bytes]) -> tuple[tuple[str, ...], int]:
+        """Its columns and how many rows it has."""
+
+    @abstractmethod
+    def read(self, file: IO[bytes], columns: tuple[str, ...]) -> Iterator[Cells | BadRow]:
+        """Its rows."""
+
+    def types(self) -> dict[str, ColumnType]:
+        """Of the columns that hold something else than text; known after `survey`."""
+        return {}
+
+    def describe(self) -> SourceInfo:
+        """Read all of it once."""
+        with self._open() as file:
+            hashing = HashingFile(file)
+            content = unpacked(io.BufferedReader(hashing, _BUFFER), self.path)
+            with _whole(self.name):
+                self._columns, total = self.survey(content)
+            while hashing.read(_BUFFER):
+                pass  # what an unpacker left unread belongs to the file, too
+        return SourceInfo(
+            name=self.name,
+            columns=self._columns,
+            fingerprint=hashing.hash.hexdigest(),
+            total=total,
+            types=self.types(),
+        )
+
+    def rows(self, skip: int) -> Iterator[Cells | BadRow]:
+        """Its rows without the first `skip`."""
+        with self._open() as file:
+            before = os.fstat(file.fileno())
+            content = unpacked(file, self.path)
+            with _whole(self.name):
+                yield from islice(self.read(content, self._columns), skip, None)
+            after = os.fstat(file.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise ConfigurationError(f"{self.name} was changed while it was read")
+
+    def _open(self) -> IO[bytes]:
+        with disk.readable(self.name):
+            return self.path.open("rb", buffering=_BUFFER)
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Within it, a file that cannot be read to its end is a ConfigurationError."""
+    with disk.readable(name):
+        try:
+            yield
+            return
+        except Exception as error:
+            if not is_damage(error):
+                raise
+    raise ConfigurationError(f"{name} cannot be read: its compressed data is cut or damaged")
