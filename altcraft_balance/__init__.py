@@ -42,6 +42,18 @@ if TYPE_CHECKING:
     from altcraft_balance.models import Matching as Matching
     from altcraft_balance.models import Outcome as Outcome
     from altcraft_balance.models import RawMatching as RawMatching
+    from altcraft_balance.refresh.csv_file import CsvSink as CsvSink
+    from altcraft_balance.refresh.csv_file import CsvSource as CsvSource
+    from altcraft_balance.refresh.job import refresh_balances as refresh_balances
+    from altcraft_balance.refresh.json_lines import JsonLinesSink as JsonLinesSink
+    from altcraft_balance.refresh.json_lines import JsonLinesSource as JsonLinesSource
+    from altcraft_balance.refresh.port import BadRow as BadRow
+    from altcraft_balance.refresh.port import Column as Column
+    from altcraft_balance.refresh.port import Opening as Opening
+    from altcraft_balance.refresh.port import RowSink as RowSink
+    from altcraft_balance.refresh.port import RowSource as RowSource
+    from altcraft_balance.refresh.port import SourceInfo as SourceInfo
+    from altcraft_balance.refresh.summary import RefreshSummary as RefreshSummary
     from altcraft_balance.sandbox import Sandbox as Sandbox
     from altcraft_balance.secret import Secret as Secret
     from altcraft_balance.settings import Limits as Limits
@@ -88,6 +100,11 @@ _HOMES: Final = {
         "Outcome",
         "RawMatching",
     ),
+    "refresh.csv_file": ("CsvSink", "CsvSource"),
+    "refresh.job": ("refresh_balances",),
+    "refresh.json_lines": ("JsonLinesSink", "JsonLinesSource"),
+    "refresh.port": ("BadRow", "Column", "Opening", "RowSink", "RowSource", "SourceInfo"),
+    "refresh.summary": ("RefreshSummary",),
     "sandbox": ("Sandbox",),
     "secret": ("Secret",),
     "settings": ("Limits", "RetryPolicy", "Timeouts"),

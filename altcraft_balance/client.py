@@ -279,6 +279,11 @@ class BalanceClient:
 
     # ── looking at it ────────────────────────────────────────────────────────────────────────
 
+    @property
+    def settings(self) -> ClientSettings:
+        """What the client was told, the defaults filled in; the token in it stays hidden."""
+        return self._session.settings
+
     def stats(self) -> ClientStats:
         """What was done so far and what is under way; sends nothing."""
         return stats_of(self._session)

@@ -15,7 +15,7 @@ from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.fields import sendable
 from altcraft_balance.models import BalanceQuery, Matching, RawMatching
 
-__all__ = ["By", "Items", "Source", "as_query", "check_source", "stand_in"]
+__all__ = ["By", "Items", "Source", "as_query", "check_source", "made_by", "stand_in"]
 
 By: TypeAlias = Callable[[Any], Matching]
 Items: TypeAlias = Iterable[Any] | AsyncIterable[Any]
@@ -76,10 +76,15 @@ def as_query(item: Any, by: By | None) -> BalanceQuery:
         return item
     if by is None or isinstance(item, Matching):
         return BalanceQuery(item)
-    return BalanceQuery(_made(item, by), tag=item)
+    return BalanceQuery(made_by(by, item), tag=item)
 
 
-def _made(item: Any, by: By) -> Matching:
+def made_by(by: By, item: Any) -> Matching:
+    """The matching that `by` makes of `item`.
+
+    Raises:
+        InvalidQuery: it makes none, whatever it raises itself.
+    """
     trouble = ""
     try:
         return by(item)

@@ -63,6 +63,10 @@ class CsvSource(FileSource):
         self.header = header
         self._is_delimiter_given = delimiter is not None
 
+    def manner(self) -> str:
+        """What else than its content decides which rows it has."""
+        return f"{self.delimiter}{self.encoding}{self.header}"
+
     def survey(self, file: IO[bytes]) -> tuple[tuple[str, ...], int]:
         """Read all of it once: its columns, and how many rows."""
         lines = self._lines(file)
@@ -152,6 +156,7 @@ class CsvSink(ByteSink):
         self._delimiter = checked_delimiter(delimiter)
         self._encoding = checked_encoding(encoding)
         self._header = header
+        self.settings = {"delimiter": delimiter, "encoding": encoding, "header": header}
 
     def begin(self, columns: tuple[Column, ...]) -> bytes:
         """The header."""

@@ -60,6 +60,10 @@ class FileSource(ABC):
     def read(self, file: IO[bytes], columns: tuple[str, ...]) -> Iterator[Cells | BadRow]:
         """Its rows."""
 
+    def manner(self) -> str:
+        """What else than its content decides which rows it has."""
+        return ""
+
     def types(self) -> dict[str, ColumnType]:
         """Of the columns that hold something else than text; known after `survey`."""
         return {}
@@ -73,6 +77,7 @@ class FileSource(ABC):
                 self._columns, total = self.survey(content)
             while hashing.read(_BUFFER):
                 pass  # what an unpacker left unread belongs to the file, too
+            hashing.hash.update(self.manner().encode())
         return SourceInfo(
             name=self.name,
             columns=self._columns,

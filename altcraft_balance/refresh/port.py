@@ -65,7 +65,7 @@ class SourceInfo:
     """
 
     name: str
-    columns: tuple[str, ...] = field(converter=tuple)
+    columns: tuple[str, ...]
     fingerprint: str
     total: int | None = None
     total_is_exact: bool = True
@@ -130,10 +130,13 @@ class RowSink(Protocol):
     Attributes:
         path: the file or folder that it makes, if it makes one: beside it lies the run's state.
         chunk_rows: `sync` is called at multiples of so many rows of the source, and at the end.
+        settings: what decides how the output looks, of JSON's types: a run goes on only with the
+            settings that it began with.
     """
 
     path: Path | None = None
     chunk_rows: int = 1
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def open(self, opening: Opening) -> None:
         """Begin, or go on after `opening.token`."""

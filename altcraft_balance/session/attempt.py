@@ -37,8 +37,8 @@ async def attempt(
         fresh: whether it must have a new connection.
         test: whether it tests the server, for the event.
     """
-    session.counts.requests += 1
     began = session.clock()
+    session.counts.sent(began)
     status: int | None = None
     result: Balance | AltcraftBalanceError
     try:

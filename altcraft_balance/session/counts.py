@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import Final
 
+from altcraft_balance.session.peaks import Peaks
 from altcraft_balance.telemetry.progress import Histogram
 
 __all__ = ["Counts"]
@@ -24,7 +25,13 @@ class Counts:
         self.failed: Counter[str] = Counter()
         self.failures_in_a_row = 0
         self.last_failure: str | None = None
+        self.peaks = Peaks()
         self.latency, self.fastest_s, self.recent_s = Histogram(), math.inf, 0.0
+
+    def sent(self, now: float) -> None:
+        """A request leaves."""
+        self.requests += 1
+        self.peaks.sent(now)
 
     def answered(self, latency_s: float) -> None:
         """A healthy server answered, so many seconds after the request was sent."""

@@ -30,6 +30,8 @@ class ClientStats:
         joined: calls that shared the lookup of another, which counts once (`single_flight`).
         cancelled: lookups whose task was cancelled, as when a stream's reader leaves.
         requests: all that was sent.
+        most_per_s: the most requests in any one second, to a tenth of a second.
+        most_per_min: likewise in any one minute.
         throttled: answers that asked for a pause.
         free_repeats: repeats of requests that met a dead reused connection.
         in_progress: lookups that have begun and not ended.
@@ -55,6 +57,8 @@ class ClientStats:
     joined: int
     cancelled: int
     requests: int
+    most_per_s: int
+    most_per_min: int
     throttled: int
     free_repeats: int
     in_progress: int
@@ -105,6 +109,8 @@ def stats_of(session: Session) -> ClientStats:
         joined=counts.joined,
         cancelled=counts.cancelled,
         requests=counts.requests,
+        most_per_s=counts.peaks.most_per_s,
+        most_per_min=counts.peaks.most_per_min,
         throttled=counts.throttled,
         free_repeats=counts.free_repeats,
         in_progress=counts.in_progress,

@@ -24,19 +24,27 @@ _LOG_SMALLEST: Final = math.log(_SMALLEST_S)
 
 
 class Histogram:
-    """Durations in seconds, by powers of 1.1."""
+    """Durations in seconds, by powers of 1.1.
+
+    Args:
+        kept: what `as_dict` of another gave, to go on from.
+    """
 
     __slots__ = ("_buckets", "_count")
 
-    def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self._count = 0
+    def __init__(self, kept: Mapping[str, int] | None = None) -> None:
+        self._buckets = Counter({int(bucket): count for bucket, count in (kept or {}).items()})
+        self._count = self._buckets.total()
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
         steps = (math.log(seconds) - _LOG_SMALLEST) / _GROWTH if seconds > _SMALLEST_S else 0.0
         self._buckets[int(steps)] += 1
         self._count += 1
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts, for JSON."""
+        return {str(bucket): count for bucket, count in self._buckets.items()}
 
     def percentile(self, percent: float) -> float | None:
         """The duration that `percent` of all do not exceed, in seconds; None without any."""

@@ -1,0 +1,103 @@
+"""What came of one query, as the cells of its row. None of them holds the member's address.
+
+An answer is what the checkpoint keeps of a row until it is in the output, so that a run that goes
+on asks nobody twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from altcraft_balance.errors import AltcraftBalanceError, ApiError, NotAMember, RateLimited
+from altcraft_balance.models import Failed, Found
+from altcraft_balance.refresh.port import Cell
+
+__all__ = [
+    "BAD_INPUT",
+    "FAILED",
+    "FOUND",
+    "NOT_ASKED",
+    "NOT_A_MEMBER",
+    "STATUSES",
+    "Answer",
+    "bad_input",
+    "is_trouble",
+    "kind_of",
+    "not_asked",
+    "of_outcome",
+    "status_of",
+]
+
+#: Total and active balance, currency, program, status, error's kind, code and text, attempts, time.
+Answer: TypeAlias = list[Cell]
+FOUND: Final = "found"
+NOT_A_MEMBER: Final = "not_a_member"
+FAILED: Final = "failed"
+BAD_INPUT: Final = "bad_input"
+NOT_ASKED: Final = "not_asked"
+STATUSES: Final = (FOUND, NOT_A_MEMBER, FAILED, BAD_INPUT, NOT_ASKED)
+_STATUS, _KIND = 4, 5
+
+
+def of_outcome(
+    outcome: Found | Failed,
+    currency: str,
+    program: int | None,
+    *,
+    now: datetime,
+    refuses: Callable[[str], str | None] | None,
+) -> Answer:
+    """A lookup's answer; `refuses` says what the sink has against an amount."""
+    if not isinstance(outcome, Found):
+        return _of_error(outcome, currency, program, now)
+    balance = outcome.balance
+    total, active = format(balance.total_balance, "f"), format(balance.active_balance, "f")
+    at = balance.looked_up_at.isoformat(timespec="milliseconds")
+    if refuses is not None and (why := refuses(total) or refuses(active)):
+        return [
+            None, None, currency, program, FAILED, "amount_does_not_fit", None, why,
+            outcome.attempts, at,
+        ]  # fmt: skip
+    return [total, active, currency, program, FOUND, None, None, None, outcome.attempts, at]
+
+
+def _of_error(outcome: Failed, currency: str, program: int | None, now: datetime) -> Answer:
+    error = outcome.error
+    status = NOT_A_MEMBER if isinstance(error, NotAMember) else FAILED
+    code = error.code if isinstance(error, ApiError | RateLimited) else None
+    at = now.isoformat(timespec="milliseconds")
+    return [
+        None, None, currency, program, status, error.kind, code, _text(error),
+        outcome.attempts, at,
+    ]  # fmt: skip
+
+
+def _text(error: AltcraftBalanceError) -> str:
+    return error.text or str(error) if isinstance(error, ApiError) else str(error)
+
+
+def bad_input(why: str, currency: str, program: int | None) -> Answer:
+    """The answer of a row of which no query can be made."""
+    return [None, None, currency, program, BAD_INPUT, "invalid_query", None, why, 0, None]
+
+
+def not_asked(currency: str, program: int | None) -> Answer:
+    """The answer of a row that nobody asked about."""
+    return [None, None, currency, program, NOT_ASKED, None, None, None, 0, None]
+
+
+def is_trouble(answer: Answer) -> bool:
+    """Whether its row belongs into the file of errors."""
+    return answer[_STATUS] not in (FOUND, NOT_A_MEMBER)
+
+
+def status_of(answer: Answer) -> str:
+    """One of `STATUSES`."""
+    return str(answer[_STATUS])
+
+
+def kind_of(answer: Answer) -> str | None:
+    """The error's kind, if there was one."""
+    return answer[_KIND]  # type: ignore[return-value]

@@ -1,0 +1,184 @@
+"""What a run knows for certain: an SQLite file, one transaction for each block of answers.
+
+It holds how far each output has durably grown, the answers to rows that are not in all outputs yet,
+and the counts; nothing of what the rows themselves hold. Whatever is committed here is never asked
+again, and an output is cut back to what is committed here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh import disk
+from altcraft_balance.refresh.answer import Answer
+
+__all__ = ["VERSION", "Checkpoint", "FileCheckpoint", "Known", "NoCheckpoint", "look_into"]
+
+#: Of the file's layout; one of another version is refused.
+VERSION: Final = 1
+_LAYOUT: Final = f"""
+    CREATE TABLE known (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE answers (row INTEGER PRIMARY KEY, answers BLOB NOT NULL);
+    PRAGMA user_version = {VERSION};
+"""
+
+Known = Mapping[str, Any]
+
+
+class Checkpoint(Protocol):
+    """Where a run's certain knowledge is kept; all its methods may block."""
+
+    def known(self) -> Known:
+        """What the last `commit` kept."""
+        ...
+
+    def last_row(self) -> int:
+        """The highest row of which there are answers; -1 without any."""
+        ...
+
+    def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
+        """The answers to rows from `first` to `last`, of those that have some."""
+        ...
+
+    def commit(
+        self, known: Known, answers: Iterable[tuple[int, Sequence[Answer]]], below: int
+    ) -> None:
+        """Keep `known` and `answers`, and let those to rows below `below` go."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class NoCheckpoint:
+    """For outputs that cannot be taken up again: knows nothing and keeps nothing."""
+
+    def known(self) -> Known:
+        """Nothing."""
+        return {}
+
+    def last_row(self) -> int:
+        """None has answers."""
+        return -1
+
+    def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
+        """None."""
+        return {}
+
+    def commit(
+        self, known: Known, answers: Iterable[tuple[int, Sequence[Answer]]], below: int
+    ) -> None:
+        """Keeps nothing."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class FileCheckpoint:
+    """A checkpoint in the file `path`, which is made if it is not there.
+
+    Raises:
+        ConfigurationError: it is of another version, or not to be read.
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with disk.writing(path):
+            # Made here, for its owner alone; SQLite gives its other files the same mode.
+            path.touch(mode=0o600)
+        self._database = _opened(path, f"file:{_quoted(path)}")
+        try:
+            with disk.writing(path):
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+                if not _version(self._database):
+                    self._database.executescript(f"BEGIN; {_LAYOUT} COMMIT;")
+        except BaseException:
+            self._database.close()
+            raise
+
+    def known(self) -> Known:
+        """What the last `commit` kept."""
+        return _known(self._database)
+
+    def last_row(self) -> int:
+        """The highest row of which there are answers."""
+        (row,) = self._database.execute("SELECT max(row) FROM answers").fetchone()
+        return -1 if row is None else int(row)
+
+    def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
+        """The answers to rows from `first` to `last`."""
+        found = self._database.execute(
+            "SELECT row, answers FROM answers WHERE row BETWEEN ? AND ?", (first, last)
+        )
+        return {row: orjson.loads(text) for row, text in found}
+
+    def commit(
+        self, known: Known, answers: Iterable[tuple[int, Sequence[Answer]]], below: int
+    ) -> None:
+        """One transaction, durable when this returns."""
+        texts = [(row, orjson.dumps(row_answers)) for row, row_answers in answers]
+        with disk.writing(self._path), self._database:
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", texts)
+            self._database.execute("DELETE FROM answers WHERE row < ?", (below,))
+            self._database.execute(
+                "INSERT OR REPLACE INTO known VALUES ('run', ?)", (orjson.dumps(known),)
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def look_into(path: Path) -> Known:
+    """What the checkpoint `path` knows, which another process may be writing."""
+    with closing(_opened(path, f"file:{_quoted(path)}?mode=ro")) as database:
+        return _known(database)
+
+
+def _opened(path: Path, uri: str) -> sqlite3.Connection:
+    trouble = ""
+    try:
+        database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        version = _version(database)
+        if version not in (0, VERSION):
+            database.close()
+            raise ConfigurationError(
+                f"{path} is of version {version}, and this release knows {VERSION}: finish that "
+                "run with the release that began it, or drop it with fresh=True"
+            )
+        return database
+    except sqlite3.Error as error:
+        trouble = str(error)
+    raise ConfigurationError(
+        f"{path} cannot be used: {trouble}; drop the unfinished run with fresh=True"
+    )
+
+
+def _version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _known(database: sqlite3.Connection) -> Known:
+    try:
+        found = database.execute("SELECT value FROM known WHERE name = 'run'").fetchone()
+    except sqlite3.OperationalError:  # a crash came before the tables
+        return {}
+    return {} if found is None else orjson.loads(found[0])
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path.absolute()))

@@ -1,0 +1,84 @@
+"""One thread for all that blocks, so that the event loop never does: files, SQLite, sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from altcraft_balance.refresh.port import BadRow, Cells, Rows
+
+__all__ = ["Blocks", "Desk"]
+
+_T = TypeVar("_T")
+
+
+class Desk:
+    """Calls plain functions in its thread, one at a time, and ``async`` ones on the loop."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="altcraft_balance refresh")
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What `function` gives.
+
+        A call that was begun is waited for even when the waiter is cancelled: whoever cleans up
+        after it must not find it at work.
+        """
+        if inspect.iscoroutinefunction(function):
+            return await function(*arguments)
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._thread, function, *arguments)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            raise
+
+    def close(self) -> None:
+        """End the thread; nothing is at work any more."""
+        self._thread.shutdown()
+
+
+class Blocks:
+    """`rows`, in lists of `size` at most.
+
+    Args:
+        desk: where plain ones are read.
+        rows: what a source gives.
+        size: rows in a block.
+    """
+
+    def __init__(self, desk: Desk, rows: Rows, size: int) -> None:
+        self._desk, self._size = desk, size
+        self._plain: Iterator[Cells | BadRow] | None = None
+        self._async: AsyncIterator[Cells | BadRow] | None = None
+        if hasattr(rows, "__aiter__"):
+            self._async = aiter(cast(AsyncIterator[Cells | BadRow], rows))
+        else:
+            self._plain = iter(cast(Iterator[Cells | BadRow], rows))
+
+    async def next(self) -> list[Cells | BadRow]:
+        """The next block; empty at the end."""
+        if self._plain is not None:
+            return cast(list[Cells | BadRow], await self._desk.call(self._read, self._plain))
+        block: list[Cells | BadRow] = []
+        if self._async is not None:
+            async for row in self._async:
+                block.append(row)
+                if len(block) == self._size:
+                    break
+        return block
+
+    async def close(self) -> None:
+        """Nothing more is read."""
+        if (end := getattr(self._async, "aclose", None)) is not None:
+            await end()
+        if (end := getattr(self._plain, "close", None)) is not None:
+            await self._desk.call(end)
+
+    def _read(self, rows: Iterator[Cells | BadRow]) -> list[Cells | BadRow]:
+        return list(islice(rows, self._size))

@@ -1,0 +1,150 @@
+"""From a source's rows to the queries of a stream, read in blocks, one ahead.
+
+What needs no query goes to the writer at once: rows of which none can be made, and rows whose
+answers the checkpoint has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+from attrs import define, field
+
+from altcraft_balance.errors import InvalidQuery
+from altcraft_balance.models import BalanceQuery
+from altcraft_balance.refresh.answer import Answer, bad_input, not_asked
+from altcraft_balance.refresh.checkpoint import Checkpoint
+from altcraft_balance.refresh.desk import Blocks, Desk
+from altcraft_balance.refresh.outputs import Answered
+from altcraft_balance.refresh.plan import Plan
+from altcraft_balance.refresh.port import BadRow, Cells, RowSource
+from altcraft_balance.refresh.writer import Writer
+
+__all__ = ["Asked", "Feed"]
+
+_BLOCK_ROWS: Final = 500
+
+
+@define(eq=False)
+class Asked:
+    """A row that is being asked about; its queries have it as their tag.
+
+    Attributes:
+        number: its place in the source, from 0.
+        cells: what it holds.
+        answers: one for each query, as they come.
+        missing: how many have not come.
+    """
+
+    number: int
+    cells: Cells = field(repr=False)
+    answers: list[Answer] = field(repr=False)
+    missing: int
+
+
+class Feed:
+    """Reads a source, from the row after those that are durable in all outputs.
+
+    Args:
+        desk: where it is read.
+        source: what is read.
+        plan: makes queries of its rows.
+        checkpoint: has answers from before.
+        writer: takes the rows that nobody is asked about.
+        is_stopping: whether nothing more shall be taken.
+        gives_up: nothing is asked any more: the rest become rows with status ``not_asked``.
+
+    Attributes:
+        rows: how many rows the source has had so far.
+        at_end: whether it has no more.
+        waited_s: seconds for which a query was wanted and no row was read.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        source: RowSource,
+        plan: Plan,
+        checkpoint: Checkpoint,
+        writer: Writer,
+        *,
+        is_stopping: Callable[[], bool],
+        gives_up: bool = False,
+    ) -> None:
+        self._desk, self._plan, self._checkpoint = desk, plan, checkpoint
+        self._writer, self._is_stopping = writer, is_stopping
+        self.rows = writer.durable
+        self._blocks = Blocks(desk, source.rows(self.rows), _BLOCK_ROWS)
+        self._last_known = -1
+        self._reading: asyncio.Task[list[Cells | BadRow]] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._gives_up, self.at_end = gives_up, False
+        self.waited_s = 0.0
+
+    async def queries(self) -> AsyncGenerator[BalanceQuery, None]:
+        """The queries of all rows, in order; for a stream."""
+        self._last_known = await self._desk.call(self._checkpoint.last_row)
+        while block := await self._next_block():
+            known = await self._known(len(block))
+            for cells in block:
+                if self._is_stopping():
+                    return
+                number, self.rows = self.rows, self.rows + 1
+                if number in known:
+                    row = Answered(number, _cells(cells), known[number], is_known=True)
+                    await self._writer.put(row)
+                    continue
+                for query in await self._asked(number, cells):
+                    yield query
+        self.at_end = True
+
+    async def close(self) -> None:
+        """Read no further."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+        await self._blocks.close()
+
+    async def _next_block(self) -> list[Cells | BadRow]:
+        began = self._loop.time()
+        reading = self._reading or asyncio.create_task(self._blocks.next())
+        self._reading = reading
+        block = await asyncio.shield(reading)
+        self._reading = asyncio.create_task(self._blocks.next()) if block else None
+        self.waited_s += self._loop.time() - began
+        return block
+
+    async def _known(self, size: int) -> dict[int, list[Answer]]:
+        if self.rows > self._last_known:
+            return {}
+        found: dict[int, list[Answer]] = await self._desk.call(
+            self._checkpoint.answers, self.rows, self.rows + size - 1
+        )
+        return found
+
+    async def _asked(self, number: int, cells: Cells | BadRow) -> list[BalanceQuery]:
+        """The queries of a row; none when it is finished already."""
+        if isinstance(cells, BadRow):
+            why = cells.why
+        elif self._gives_up:
+            unasked = [not_asked(*about) for about in self._plan.unasked()]
+            return await self._put(number, cells, unasked)
+        else:
+            row = Asked(number, cells, [[] for _ in range(self._plan.answers)], self._plan.answers)
+            try:
+                return self._plan.queries(cells, row)
+            except InvalidQuery as error:
+                why = str(error)
+        return await self._put(
+            number, _cells(cells), [bad_input(why, *about) for about in self._plan.unasked()]
+        )
+
+    async def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
+        await self._writer.put(Answered(number, cells, answers))
+        return []
+
+
+def _cells(cells: Cells | BadRow) -> Cells:
+    return cells.cells if isinstance(cells, BadRow) else cells

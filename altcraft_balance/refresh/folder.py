@@ -1,0 +1,92 @@
+"""Where a run's state lies: a folder with its name, locked while a process works on it.
+
+It holds the checkpoint and, of a run that reads standard input, the input. When the run has
+finished, there is only what says so: ``finished.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh import disk
+from altcraft_balance.refresh.checkpoint import FileCheckpoint
+from altcraft_balance.refresh.lock import Lock
+
+__all__ = ["CHECKPOINT", "FINISHED", "RunFolder", "checked_run_id", "usual_state"]
+
+CHECKPOINT: Final = "checkpoint.sqlite"
+FINISHED: Final = "finished.json"
+_STATE: Final = ".altcraft-balance"
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+def usual_state(output: Path) -> Path:
+    """The folder of all runs' state, beside their output."""
+    return output.absolute().parent / _STATE
+
+
+def checked_run_id(run_id: str) -> str:
+    """A name that a folder can have."""
+    if not _RUN_ID.match(run_id):
+        raise ConfigurationError(
+            "run_id must be made of letters, digits, '.', '_' and '-', 64 at most, such as "
+            "2026-11-26"
+        )
+    return run_id
+
+
+class RunFolder:
+    """The folder of one run, which is this process's until `let_go`.
+
+    Raises:
+        ConfigurationError: another process works on the run.
+        OSError: the folder cannot be made.
+    """
+
+    def __init__(self, state: Path, run_id: str) -> None:
+        self.path = state / run_id
+        with disk.writing(self.path):
+            disk.make_folder(self.path)
+            self._lock = Lock(self.path, f"the run {run_id} is under way in another process")
+
+    def finished(self) -> Mapping[str, Any] | None:
+        """What `finish` kept, if the run has finished."""
+        try:
+            return orjson.loads((self.path / FINISHED).read_bytes())  # type: ignore[no-any-return]
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return None
+
+    def checkpoint(self) -> FileCheckpoint:
+        """The run's checkpoint."""
+        return FileCheckpoint(self.path / CHECKPOINT)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """The run has finished: say so, and keep nothing else."""
+        with disk.writing(self.path / FINISHED):
+            disk.save(self.path / FINISHED, orjson.dumps(summary))
+            self._remove(but=FINISHED)
+
+    def drop(self) -> None:
+        """The run never was: keep nothing."""
+        with disk.writing(self.path):
+            self._remove()
+
+    def let_go(self) -> None:
+        """Another process may go on; a folder without anything goes."""
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+            if not any(self.path.parent.iterdir()):
+                self.path.parent.rmdir()
+        self._lock.let_go()
+
+    def _remove(self, but: str = "") -> None:
+        # The checkpoint goes last of its files: without it the others would be of no use.
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == CHECKPOINT):
+            if path.name != but:
+                disk.remove(path)

@@ -1,0 +1,138 @@
+"""`refresh_balances`: a bulk job, in one call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.models import Currency
+from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.plan import Asking, MemberBy
+from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.selection import FirstRows, Sample
+from altcraft_balance.refresh.summary import RefreshSummary
+from altcraft_balance.validators import checked_wait
+
+__all__ = ["refresh_balances"]
+
+
+async def refresh_balances(
+    source: RowSource,
+    sink: RowSink,
+    client: BalanceClient,
+    *,
+    by: MemberBy,
+    column: str | None = None,
+    program_column: str | None = None,
+    currency_column: str | None = None,
+    currencies: Sequence[Currency] = (),
+    keep: Sequence[str] | Literal["all"] = (),
+    prefix: str = "",
+    with_member: bool = True,
+    errors_to: RowSink | None = None,
+    max_failed: int | str = 0,
+    limit: int | None = None,
+    sample: float | None = None,
+    run_id: str | None = None,
+    state: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    give_up: bool = False,
+    stop: asyncio.Event | None = None,
+    grace_s: float = 10.0,
+    on_progress: Callable[[RefreshSummary], object] | None = None,
+) -> RefreshSummary:
+    """Look up the member of each row of `source`, and write a row for each to `sink`, in order.
+
+    A run that was interrupted, in whatever way, goes on when the same call is made again: what is
+    committed is neither lost nor asked again. One that has finished does nothing.
+
+    Args:
+        source: rows; a `CsvSource`, `JsonLinesSource`, `ParquetSource`, or a `RowSource` of yours.
+        sink: where they go; a `CsvSink`, `JsonLinesSink`, `ParquetSink`, or a `RowSink` of yours.
+        client: who asks; it is open, and its rate and slots are the run's.
+        by: what the member's column holds: ``email``, ``phone``, ``profile_id``,
+            ``custom:FIELD`` (text), ``custom-int:FIELD``, or a callable such as `ByEmail`.
+        column: that column; None: the one that is called like it, or the only one.
+        program_column: a column with the loyalty program's id; where empty, the client's.
+        currency_column: a column with the currency's external id; where empty, the client's.
+        currencies: a row of output for each of them; none: the client's.
+        keep: columns that go through to the output, or ``all``.
+        prefix: stands before the names of our columns.
+        with_member: whether the output has the member, as it was given.
+        errors_to: gets those rows of the source that were not answered: the input of another run.
+        max_failed: how many may fail, or a share such as ``0.5%``. Far beyond it (1,000 rows, 1 %
+            and ten times of it), the run stops.
+        limit: only the first so many rows.
+        sample: only this share of the rows, spread evenly.
+        run_id: the run's name; None: a fingerprint of the input and of the settings that matter.
+        state: the folder of the state; None: ``.altcraft-balance``, beside the output.
+        fresh: drop an unfinished run, and forget a finished one, and begin anew.
+        give_up: ask nothing more: the rows that are left get the status ``not_asked``.
+        stop: when it is set, nothing more is taken, and the run ends as ``stopped``.
+        grace_s: seconds that lookups on the way then have.
+        on_progress: is called on the loop, once a second, with the summary so far.
+
+    Returns:
+        What came of it. Look at its `state`: it may have been stopped, or have stopped itself.
+
+    Raises:
+        ConfigurationError: input, output or settings are wrong; one sentence says which and why.
+        OSError: the disk is full, or fails; what was committed is kept.
+        AltcraftBalanceError: a fatal answer, such as a token that is refused; likewise.
+        Exception: what a source or sink of yours raises.
+    """
+    if limit is not None:
+        source = FirstRows(source, limit)
+    if sample is not None:
+        source = Sample(source, sample)
+    checked_wait(grace_s, "grace_s")
+    run = Run(
+        source,
+        sink,
+        client,
+        Asking(
+            by=by,
+            column=column,
+            program_column=program_column,
+            currency_column=currency_column,
+            currencies=tuple(currencies),
+            keep="all" if keep == "all" else _names(keep),
+            prefix=prefix,
+            with_member=with_member,
+        ),
+        RunOptions(
+            run_id=run_id,
+            state=None if state is None else Path(state),
+            fresh=fresh,
+            give_up=give_up,
+            max_failed=MaxFailed.read(max_failed),
+            grace_s=grace_s,
+            on_progress=on_progress,
+        ),
+        errors_to,
+    )
+    return await _stoppable(run, stop)
+
+
+async def _stoppable(run: Run, stop: asyncio.Event | None) -> RefreshSummary:
+    if stop is None:
+        return await run.do()
+    waiting = asyncio.create_task(stop.wait())
+    waiting.add_done_callback(lambda task: None if task.cancelled() else run.stop())
+    try:
+        return await run.do()
+    finally:
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
+def _names(keep: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(keep, str):
+        raise ConfigurationError("keep must be a list of column names, or 'all'")
+    return tuple(keep)

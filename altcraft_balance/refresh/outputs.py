@@ -1,0 +1,93 @@
+"""The output and the file of errors, each with how far it has durably grown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from altcraft_balance.refresh.answer import Answer
+from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.port import Cells, Opening, RowSink
+
+__all__ = ["Answered", "Output"]
+
+
+@define(eq=False)
+class Answered:
+    """A row of the source with all its answers.
+
+    Attributes:
+        number: its place in the source, from 0.
+        cells: what it holds.
+        answers: one for each row of output.
+        is_known: the checkpoint has them already.
+    """
+
+    number: int
+    cells: Cells = field(repr=False)
+    answers: list[Answer] = field(repr=False)
+    is_known: bool = False
+
+
+class Output:
+    """A sink, which is cut after every `chunk_rows` rows of the source, wherever blocks end.
+
+    So the same rows give the same bytes, however they came.
+
+    Args:
+        desk: where the sink is called.
+        sink: what takes the rows.
+        rows_of: what it takes of a row of the source.
+
+    Attributes:
+        mark: rows of the source that are durable in it.
+        token: what the sink gave when they were.
+    """
+
+    def __init__(
+        self, desk: Desk, sink: RowSink, rows_of: Callable[[Answered], list[Cells]]
+    ) -> None:
+        self._desk, self._sink, self._rows_of = desk, sink, rows_of
+        self._chunk = sink.chunk_rows
+        self._next = self.mark = 0
+        self.token: Any = None
+
+    async def open(self, opening: Opening, mark: int) -> None:
+        """Open the sink, which has the first `mark` rows."""
+        self._next = self.mark = mark
+        self.token = opening.token
+        await self._desk.call(self._sink.open, opening)
+
+    async def take(self, rows: Sequence[Answered]) -> None:
+        """Take the rows that follow those it has; any that it has already are left out."""
+        rows = [row for row in rows if row.number >= self._next]
+        while rows:
+            left = self._chunk - self._next % self._chunk
+            # A sink that may be cut anywhere is cut where a block ends.
+            size = len(rows) if self._chunk == 1 else min(left, len(rows))
+            await self._write(rows[:size])
+            rows = rows[size:]
+            if self._next % self._chunk == 0:
+                await self.sync()
+
+    async def sync(self) -> None:
+        """All that it took is durable after this."""
+        if self._next > self.mark or self.token is None:
+            self.token = await self._desk.call(self._sink.sync)
+            self.mark = self._next
+
+    async def finish(self) -> None:
+        """Make it whole."""
+        await self._desk.call(self._sink.finish)
+
+    async def close(self) -> None:
+        """Let go of it."""
+        await self._desk.call(self._sink.close)
+
+    async def _write(self, rows: Sequence[Answered]) -> None:
+        written = [line for row in rows for line in self._rows_of(row)]
+        if written:
+            await self._desk.call(self._sink.write, written)
+        self._next += len(rows)

@@ -1,0 +1,263 @@
+"""What is asked about a row, and what stands in the rows that come of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import frozen
+
+from altcraft_balance.batch.source import made_by
+from altcraft_balance.errors import ConfigurationError, InvalidQuery
+from altcraft_balance.models import (
+    BalanceQuery,
+    ByCustomField,
+    ByEmail,
+    ByPhone,
+    ByProfileId,
+    Currency,
+    CurrencyEid,
+    CurrencyIid,
+    Matching,
+)
+from altcraft_balance.refresh.port import Cell, Cells, Column, SourceInfo
+
+__all__ = ["Asking", "MemberBy", "Plan", "guessed_column"]
+
+#: How the member's column is read: the name of a matching, or what makes one of a value.
+MemberBy: TypeAlias = str | Callable[[Any], Matching]
+#: Our columns of the output, beside the member and those that are kept.
+ANSWER: Final = (
+    Column("total_balance", "amount"),
+    Column("active_balance", "amount"),
+    Column("currency"),
+    Column("loyalty_program_id", "integer"),
+    Column("status"),
+    Column("error_kind"),
+    Column("error_code", "integer"),
+    Column("error_text"),
+    Column("attempts", "integer"),
+    Column("looked_up_at", "time"),
+)
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
+_WAYS: Final = "email, phone, profile_id, custom:FIELD or custom-int:FIELD"
+
+
+@frozen(kw_only=True)
+class Asking:
+    """How rows become queries, and which columns go through.
+
+    Attributes:
+        by: ``email``, ``phone``, ``profile_id``, ``custom:FIELD``, ``custom-int:FIELD``, or a
+            callable that makes a matching of the column's value.
+        column: the member's column; None: the one that is called like `by`, or the only one.
+        program_column: a column with the loyalty program's id; where it is empty, the client's.
+        currency_column: a column with the currency's external id; likewise.
+        currencies: a row of output for each; none: the client's currency.
+        keep: names of columns that go through, or ``all``.
+        prefix: stands before our columns' names.
+        with_member: whether the member, as it was given, is a column.
+    """
+
+    by: MemberBy = "email"
+    column: str | None = None
+    program_column: str | None = None
+    currency_column: str | None = None
+    currencies: tuple[Currency, ...] = ()
+    keep: tuple[str, ...] | Literal["all"] = ()
+    prefix: str = ""
+    with_member: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        _matcher(self.by)
+        for currency in self.currencies:
+            if not isinstance(currency, CurrencyEid | CurrencyIid):
+                raise ConfigurationError("currencies must be CurrencyEid(...) or CurrencyIid(...)")
+        if len(set(self.currencies)) < len(self.currencies):
+            raise ConfigurationError("currencies name one twice")
+        if self.currencies and self.currency_column is not None:
+            raise ConfigurationError("currencies and currency_column cannot be given together")
+        if isinstance(self.keep, str) and self.keep != "all":
+            raise ConfigurationError("keep must be a list of column names, or 'all'")
+
+
+class Plan:
+    """`asking`, for a source with these columns.
+
+    Args:
+        asking: what was asked for.
+        info: what the source has.
+        currency: the client's own currency, which is named in the output.
+        program: the client's own program, likewise.
+
+    Attributes:
+        columns: the output's columns.
+        answers: rows of output for each row of the source.
+
+    Raises:
+        ConfigurationError: a column is missing or stands there twice, or names clash.
+    """
+
+    def __init__(
+        self, asking: Asking, info: SourceInfo, *, currency: Currency | None, program: int | None
+    ) -> None:
+        self._info, self._match = info, _matcher(asking.by)
+        self.member = self._index(asking.column or self._usual_column(asking), "column")
+        self._program = self._optional(asking.program_column, "program_column")
+        self._currency = self._optional(asking.currency_column, "currency_column")
+        keep = info.columns if asking.keep == "all" else tuple(asking.keep)
+        self._kept = [self._index(name, "keep") for name in keep]
+        self._with_member = asking.with_member
+        self._currencies: Sequence[Currency | None] = asking.currencies or (None,)
+        self._own_currency, self._own_program = currency, program
+        self.answers = len(self._currencies)
+        self.columns = self._output_columns(keep, asking)
+
+    def queries(self, cells: Cells, row: Any) -> list[BalanceQuery]:
+        """One query for each answer that the row wants, tagged with `row` and the answer's number.
+
+        Raises:
+            InvalidQuery: its values make none; the sentence shows none of them.
+        """
+        matching = self._match(cells[self.member])
+        program = None if self._program is None else _program(cells[self._program])
+        if self._currency is not None:
+            currency = _currency(cells[self._currency])
+            currencies: Sequence[Currency | None] = (currency,)
+        else:
+            currencies = self._currencies
+        return [
+            BalanceQuery(matching, loyalty_program_id=program, currency=currency, tag=(row, number))
+            for number, currency in enumerate(currencies)
+        ]
+
+    def about(self, query: BalanceQuery) -> tuple[str, int | None]:
+        """The currency and the program that `query` asks for, as its row names them."""
+        own = self._own_program
+        program = own if query.loyalty_program_id is None else query.loyalty_program_id
+        return _named(query.currency or self._own_currency), program
+
+    def unasked(self) -> Iterator[tuple[str, int | None]]:
+        """The same for each answer of a row that is not asked about."""
+        for currency in self._currencies:
+            yield _named(currency or self._own_currency), self._own_program
+
+    def output(self, cells: Cells, answer: Cells) -> list[Cell]:
+        """A row of the output: the member, what is kept, the answer."""
+        kept = [_cell(cells, index) for index in self._kept]
+        if self._with_member:
+            return [_cell(cells, self.member), *kept, *answer]
+        return [*kept, *answer]
+
+    def _output_columns(self, keep: Sequence[str], asking: Asking) -> tuple[Column, ...]:
+        types = self._info.types
+        member = [("member", self._info.columns[self.member])] if asking.with_member else []
+        ours = [Column(asking.prefix + name, types.get(was, "text")) for name, was in member]
+        kept = [Column(name, types.get(name, "text")) for name in keep]
+        answer = [Column(asking.prefix + column.name, column.type) for column in ANSWER]
+        columns = (*ours, *kept, *answer)
+        names = [column.name for column in columns]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigurationError(
+                f"prefix is needed: the output would have the column {twice[0]!r} twice"
+            )
+        return columns
+
+    def _usual_column(self, asking: Asking) -> str:
+        columns = self._info.columns
+        name = asking.by.rpartition(":")[2] if isinstance(asking.by, str) else ""
+        if name in columns:
+            return name
+        if len(columns) == 1:
+            return columns[0]
+        raise ConfigurationError(
+            f"column must say which of {self._info.name} has the member: {_listed(columns)}"
+        )
+
+    def _optional(self, name: str | None, setting: str) -> int | None:
+        return None if name is None else self._index(name, setting)
+
+    def _index(self, name: str, setting: str) -> int:
+        columns = self._info.columns
+        if (count := columns.count(name)) == 1:
+            return columns.index(name)
+        if count:
+            raise ConfigurationError(f"{setting} {name!r} stands {count} times in the header")
+        raise ConfigurationError(
+            f"{setting} {name!r} is not in {self._info.name}, which has {_listed(columns)}"
+        )
+
+
+def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
+    """The way and the column of the only one that is called like a way; None when not just one."""
+    ways = ("email", "phone", "profile_id")
+    found = [(name.strip().lower(), name) for name in columns if name.strip().lower() in ways]
+    return found[0] if len(found) == 1 else None
+
+
+def _named(currency: Currency | None) -> str:
+    """A currency in a cell: its external id, or the digits of its internal one."""
+    if currency is None:
+        return ""
+    return currency.eid if isinstance(currency, CurrencyEid) else str(currency.iid)
+
+
+def _cell(cells: Cells, index: int) -> Cell:
+    return cells[index] if index < len(cells) else None  # a bad row may have fewer
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in columns[:20])
+    return f"{shown} and {len(columns) - 20} more" if len(columns) > 20 else shown
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _matcher(by: MemberBy) -> Callable[[Any], Matching]:
+    if not isinstance(by, str):
+        if callable(by):
+            return lambda value: made_by(by, value)
+        raise ConfigurationError(f"by must be {_WAYS}, or a callable that makes a matching")
+    way, colon, name = by.partition(":")
+    if way in _SIMPLE and not colon:
+        return _SIMPLE[way]
+    if way in {"custom", "custom-int"} and name:
+        integer = way == "custom-int"
+        return lambda value: ByCustomField(name, _whole(value) if integer else value)
+    raise ConfigurationError(f"by must be {_WAYS}, not {by!r}")
+
+
+def _digits(value: Any) -> Any:
+    """A number's digits, since a typed source may hold phones and ids as numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_SIMPLE: Final[Mapping[str, Callable[[Any], Matching]]] = {
+    "email": ByEmail,
+    "phone": lambda value: ByPhone(_digits(value)),
+    "profile_id": lambda value: ByProfileId(_digits(value)),
+}
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, str) or not _INTEGER.match(value):
+        raise InvalidQuery("the custom field's value is not a whole number")
+    return int(value)
+
+
+def _program(value: Cell) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        return _whole(value)
+    except InvalidQuery:
+        pass
+    raise InvalidQuery("the loyalty program's id is not a whole number")
+
+
+def _currency(value: Cell) -> Currency | None:
+    return None if value is None or value == "" else CurrencyEid(str(value))

@@ -1,0 +1,242 @@
+"""One run: what is read is asked, what is answered is written, and a crash loses none of it.
+
+The order of things, so that a process may die at any point: the checkpoint says what the run is;
+the outputs are claimed; then block after block is written, made durable, and only then committed;
+at the end the checkpoint says that all is there, each output gets its name, and what says that the
+run has finished takes the checkpoint's place. Whoever goes on does the next thing in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.refresh.answer import is_trouble
+from altcraft_balance.refresh.checkpoint import Checkpoint, NoCheckpoint
+from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.folder import RunFolder, usual_state
+from altcraft_balance.refresh.identity import Identity
+from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.outputs import Answered, Output
+from altcraft_balance.refresh.plan import Asking, Plan
+from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, RowSource, SourceInfo
+from altcraft_balance.refresh.summary import RefreshSummary
+from altcraft_balance.refresh.watch import RunWatch
+from altcraft_balance.refresh.work import Work
+
+__all__ = ["Run", "RunOptions"]
+
+_DRAIN_S: Final = 10.0
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """How a run is done; `refresh_balances` says what each means."""
+
+    run_id: str | None = None
+    state: Path | None = None
+    fresh: bool = False
+    give_up: bool = False
+    max_failed: MaxFailed = field(factory=MaxFailed)
+    grace_s: float = _DRAIN_S
+    on_progress: Callable[[RefreshSummary], object] | None = None
+
+
+class Run:
+    """One run of one process; `do` it once.
+
+    Args:
+        source: where rows come from.
+        sink: where they go.
+        client: who asks; it is open.
+        asking: what is asked about a row.
+        options: how.
+        errors_to: where those rows of the source go that had no success.
+    """
+
+    def __init__(
+        self,
+        source: RowSource,
+        sink: RowSink,
+        client: BalanceClient,
+        asking: Asking,
+        options: RunOptions,
+        errors_to: RowSink | None = None,
+    ) -> None:
+        self._source, self._sink, self._errors_to = source, sink, errors_to
+        self._client, self._asking, self._options = client, asking, options
+        self._desk = Desk()
+        self._watch = RunWatch(client, options.max_failed, options.on_progress)
+        self._work: Work | None = None
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Take nothing more; what is asked already has `grace_s` seconds to be answered."""
+        self._is_stopped = True
+        self._watch.ends("stopped")
+        if self._work is not None:
+            self._work.stop()
+
+    def summary(self) -> RefreshSummary:
+        """What has come of it so far."""
+        return self._watch.summary()
+
+    async def do(self) -> RefreshSummary:
+        """Do it, or what is left of it.
+
+        Raises:
+            ConfigurationError: input, output or settings cannot be what they are.
+            OSError: the disk does not do what it should; the run goes on when it does.
+            AltcraftBalanceError: a fatal answer; the run goes on when its reason is gone.
+        """
+        try:
+            async with AsyncExitStack() as stack:
+                stack.callback(self._desk.close)
+                await self._do(stack)
+        except BaseException as error:
+            self._watch.broken_by(error)
+            raise
+        return self._watch.summary()
+
+    # ── the order of things ──────────────────────────────────────────────────────────────────
+
+    async def _do(self, stack: AsyncExitStack) -> None:
+        info: SourceInfo = await self._desk.call(self._source.describe)
+        plan = self._plan(info)
+        identity = self._identity(info)
+        self._watch.describe(identity, info, self._sink.path)
+        folder = await self._folder(stack, identity)
+        if folder is not None and await self._has_finished(folder, identity, info):
+            return
+        checkpoint = await self._checkpoint(stack, folder)
+        known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
+        if known:
+            identity.check(known["facts"], info.name)
+        self._watch.take_up(known)
+        facts = {"facts": identity.facts, "summary": self._watch.kept()}
+        if not known:
+            await self._desk.call(checkpoint.commit, facts, [], 0)
+        outputs = await self._outputs(stack, identity, info, plan, known)
+        if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
+            await self._finish(outputs, folder, identity)
+
+    def _plan(self, info: SourceInfo) -> Plan:
+        settings = self._client.settings
+        return Plan(
+            self._asking, info, currency=settings.currency, program=settings.loyalty_program_id
+        )
+
+    def _identity(self, info: SourceInfo) -> Identity:
+        sinks = {"output": self._sink, "errors_to": self._errors_to}
+        return Identity.of(self._options.run_id, info, self._asking, sinks, self._client.settings)
+
+    async def _folder(self, stack: AsyncExitStack, identity: Identity) -> RunFolder | None:
+        """The run's folder; None when the output cannot be taken up again."""
+        state = self._options.state
+        if state is None:
+            if self._sink.path is None:
+                return None
+            state = usual_state(self._sink.path)
+        folder: RunFolder = await self._desk.call(RunFolder, state, identity.run_id)
+        stack.push_async_callback(self._desk.call, folder.let_go)
+        if self._options.fresh:
+            await self._desk.call(folder.drop)
+        return folder
+
+    async def _has_finished(self, folder: RunFolder, identity: Identity, info: SourceInfo) -> bool:
+        finished: Mapping[str, Any] | None = await self._desk.call(folder.finished)
+        if finished is None:
+            return False
+        identity.check(finished["facts"], info.name)
+        self._watch.finished_before(finished["summary"])
+        return True
+
+    async def _checkpoint(self, stack: AsyncExitStack, folder: RunFolder | None) -> Checkpoint:
+        if folder is None:
+            return NoCheckpoint()
+        checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
+        stack.push_async_callback(self._desk.call, checkpoint.close)
+        return checkpoint
+
+    async def _outputs(
+        self,
+        stack: AsyncExitStack,
+        identity: Identity,
+        info: SourceInfo,
+        plan: Plan,
+        known: Mapping[str, Any],
+    ) -> list[Output]:
+        """Both outputs, open, each after what it has for certain."""
+        outputs = [(Output(self._desk, self._sink, _rows_of(plan)), plan.columns)]
+        if self._errors_to is not None:
+            columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
+            outputs.append((Output(self._desk, self._errors_to, _troubled_row), columns))
+        marks = known.get("outputs") or [(0, None)] * len(outputs)
+        for (output, columns), (mark, token) in zip(outputs, marks, strict=True):
+            opening = Opening(
+                run_id=identity.run_id,
+                columns=columns,
+                token=token,
+                is_whole=bool(known.get("is_whole")),
+                fresh=self._options.fresh,
+            )
+            stack.push_async_callback(output.close)
+            await output.open(opening, mark)
+        return [output for output, _ in outputs]
+
+    async def _ask(
+        self,
+        stack: AsyncExitStack,
+        plan: Plan,
+        outputs: Sequence[Output],
+        checkpoint: Checkpoint,
+        facts: dict[str, Any],
+    ) -> bool:
+        """Whether everything was asked and is durable."""
+        options = self._options
+        self._work = Work(
+            self._desk,
+            self._client,
+            self._source,
+            plan,
+            self._sink,
+            outputs,
+            checkpoint,
+            self._watch,
+            facts=facts,
+            max_failed=options.max_failed,
+            gives_up=options.give_up,
+            grace_s=options.grace_s,
+        )
+        stack.push_async_callback(self._work.close)
+        if self._is_stopped:
+            self._work.stop()
+        return await self._work.do()
+
+    async def _finish(
+        self, outputs: Sequence[Output], folder: RunFolder | None, identity: Identity
+    ) -> None:
+        # The errors first: whoever sees the output has them.
+        for output in reversed(outputs):
+            await output.finish()
+        self._watch.ends("finished")
+        if folder is not None:
+            finished = {"facts": identity.facts, "summary": self._watch.kept()}
+            await self._desk.call(folder.finish, finished)
+
+
+def _rows_of(plan: Plan) -> Callable[[Answered], list[Cells]]:
+    def rows(row: Answered) -> list[Cells]:
+        return [plan.output(row.cells, answer) for answer in row.answers]
+
+    return rows
+
+
+def _troubled_row(row: Answered) -> list[Cells]:
+    """The row itself, if one of its answers is no success: it is to be asked about again."""
+    return [row.cells] if any(map(is_trouble, row.answers)) else []

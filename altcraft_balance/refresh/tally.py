@@ -1,0 +1,82 @@
+"""What a run counts, from its first process to its last: it lies in the checkpoint, as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from altcraft_balance.refresh import answer as answers
+from altcraft_balance.refresh.answer import Answer
+from altcraft_balance.telemetry.progress import Histogram
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """Counts of a run.
+
+    Attributes:
+        rows: rows of the source that have their answers.
+        statuses: answers by status.
+        kinds: answers by the error's kind.
+        asked: answers that were looked up.
+        requests: requests that were sent for them.
+        starts: processes that worked on it.
+        elapsed_s: seconds that they worked.
+        lost_s: seconds in which something held it up, by what it was.
+        most_per_s: the most requests in any one second.
+        most_per_min: the most requests in any one minute.
+        times: seconds from when a row was taken to its answer.
+    """
+
+    def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
+        kept = kept or {}
+        self.rows: int = kept.get("rows", 0)
+        self.statuses: Counter[str] = Counter(kept.get("statuses"))
+        self.kinds: Counter[str] = Counter(kept.get("kinds"))
+        self.asked: int = kept.get("asked", 0)
+        self.requests: int = kept.get("requests", 0)
+        self.starts: int = kept.get("starts", 0)
+        self.elapsed_s: float = kept.get("elapsed_s", 0.0)
+        self.lost_s: dict[str, float] = defaultdict(float, kept.get("lost_s", {}))
+        self.most_per_s: int = kept.get("most_per_s", 0)
+        self.most_per_min: int = kept.get("most_per_min", 0)
+        self.times = Histogram(kept.get("times"))
+
+    @property
+    def failed(self) -> int:
+        """Answers that are no success: failed, of bad input, or not asked for."""
+        statuses = self.statuses
+        return sum(
+            statuses[name] for name in (answers.FAILED, answers.BAD_INPUT, answers.NOT_ASKED)
+        )
+
+    @property
+    def answered(self) -> int:
+        """Answers of all kinds."""
+        return self.statuses.total()
+
+    def add(self, row: Sequence[Answer]) -> None:
+        """Count a row that has its answers."""
+        self.rows += 1
+        for answer in row:
+            self.statuses[answers.status_of(answer)] += 1
+            if (kind := answers.kind_of(answer)) is not None:
+                self.kinds[kind] += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the constructor takes, of JSON's types."""
+        return {
+            "rows": self.rows,
+            "statuses": dict(self.statuses),
+            "kinds": dict(self.kinds),
+            "asked": self.asked,
+            "requests": self.requests,
+            "starts": self.starts,
+            "elapsed_s": self.elapsed_s,
+            "lost_s": dict(self.lost_s),
+            "most_per_s": self.most_per_s,
+            "most_per_min": self.most_per_min,
+            "times": self.times.as_dict(),
+        }

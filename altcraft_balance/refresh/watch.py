@@ -1,0 +1,195 @@
+"""What is seen of a run while it goes on: its counts, its state, and where its time goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import AltcraftBalanceError
+from altcraft_balance.models import Failed, Found
+from altcraft_balance.refresh.feed import Feed
+from altcraft_balance.refresh.identity import Identity
+from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.lost_time import reason_of
+from altcraft_balance.refresh.port import SourceInfo
+from altcraft_balance.refresh.summary import RefreshSummary, RunState, counted
+from altcraft_balance.refresh.tally import Tally
+from altcraft_balance.refresh.writer import Writer
+
+__all__ = ["RunWatch"]
+
+_TICK_S: Final = 0.25
+_TICKS_PER_NEWS: Final = 4
+
+
+class RunWatch:
+    """Counts, and tells `on_progress` once a second.
+
+    Args:
+        client: whose figures belong to it.
+        max_failed: how many may fail.
+        on_progress: is called with the summary so far.
+
+    Attributes:
+        tally: the run's counts.
+    """
+
+    def __init__(
+        self,
+        client: BalanceClient,
+        max_failed: MaxFailed,
+        on_progress: Callable[[RefreshSummary], object] | None,
+    ) -> None:
+        self._client, self._max_failed, self._on_progress = client, max_failed, on_progress
+        self.tally = Tally()
+        self._state: RunState = "running"
+        self._reason = ""
+        self._facts: dict[str, Any] = {
+            "run_id": "",
+            "source": "",
+            "output": "",
+            "total": None,
+            "total_is_exact": True,
+            "started_at": datetime.now(UTC),
+            "settings": {},
+        }
+        self._before_s = 0.0
+        self._began: float | None = None
+        self._finished: RefreshSummary | None = None
+
+    # ── what the run is ──────────────────────────────────────────────────────────────────────
+
+    def describe(self, identity: Identity, info: SourceInfo, output: Path | None) -> None:
+        """The run has a name, a source and an output."""
+        limits = self._client.settings.limits
+        self._facts |= {
+            "run_id": identity.run_id,
+            "source": info.name,
+            "output": "" if output is None else str(output),
+            "total": info.total,
+            "total_is_exact": info.total_is_exact,
+            "settings": {
+                **{name: value for name, value in identity.facts.items() if name != "input"},
+                "max_failed": str(self._max_failed),
+                "concurrency": limits.concurrency,
+                "rate_per_s": str(limits.rate_per_s),
+            },
+        }
+
+    def take_up(self, known: Mapping[str, Any]) -> None:
+        """Go on from what an earlier process counted."""
+        self.tally = Tally(known.get("tally"))
+        self._before_s = self.tally.elapsed_s
+        self.tally.starts += 1
+        if known:
+            self._facts["started_at"] = RefreshSummary.from_dict(known["summary"]).started_at
+
+    def kept(self) -> dict[str, Any]:
+        """What others may know of the run, for the checkpoint."""
+        return self.summary().as_dict()
+
+    # ── while it goes on ─────────────────────────────────────────────────────────────────────
+
+    def looked_up(self, outcome: Found | Failed) -> None:
+        """Count a lookup."""
+        tally = self.tally
+        tally.asked += 1
+        tally.requests += outcome.requests
+        tally.times.add(outcome.elapsed_s)
+
+    def ends(self, state: RunState, reason: str = "") -> None:
+        """Say how it ends; the first word counts."""
+        if self._state == "running":
+            self._state, self._reason = state, reason
+
+    def broken_by(self, error: BaseException) -> None:
+        """An error ended it."""
+        if isinstance(error, asyncio.CancelledError):
+            self.ends("stopped")
+            return
+        ours = isinstance(error, AltcraftBalanceError | OSError)
+        self._state, self._reason = "broken", _said(error) if ours else type(error).__name__
+
+    @contextmanager
+    def watching(self, feed: Feed, writer: Writer) -> Iterator[None]:
+        """Within it, a look is taken a few times a second."""
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        timer: asyncio.TimerHandle
+        waits = _Waits(feed, writer)
+        ticks = 0
+
+        def tick() -> None:
+            nonlocal timer, ticks
+            ticks += 1
+            self._look(waits)
+            if self._on_progress is not None and not ticks % _TICKS_PER_NEWS:
+                self._on_progress(self.summary())
+            timer = loop.call_later(_TICK_S, tick)
+
+        timer = loop.call_later(_TICK_S, tick)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._look(waits)
+
+    def _look(self, waits: _Waits) -> None:
+        tally, stats = self.tally, self._client.stats()
+        elapsed_s = self._elapsed_s()
+        passed_s, tally.elapsed_s = elapsed_s - tally.elapsed_s, elapsed_s
+        tally.most_per_s = max(tally.most_per_s, stats.most_per_s)
+        tally.most_per_min = max(tally.most_per_min, stats.most_per_min)
+        for name, seconds in waits.since_last_time():
+            tally.lost_s[name] += seconds
+            passed_s -= seconds
+        if passed_s > 0 and (reason := reason_of(stats)) is not None:
+            tally.lost_s[reason] += passed_s
+
+    def _elapsed_s(self) -> float:
+        if self._began is None:
+            return self._before_s
+        return self._before_s + asyncio.get_running_loop().time() - self._began
+
+    # ── what came of it ──────────────────────────────────────────────────────────────────────
+
+    def summary(self) -> RefreshSummary:
+        """The figures so far."""
+        if self._finished is not None:
+            return self._finished
+        tally = self.tally
+        return counted(
+            tally,
+            state=self._state,
+            reason=self._reason,
+            is_within_max_failed=self._max_failed.allows(tally.failed, tally.answered),
+            **self._facts,
+        )
+
+    def finished_before(self, summary: Mapping[str, Any]) -> None:
+        """The run had finished before this process began."""
+        self._finished = evolve(RefreshSummary.from_dict(summary), state="finished_before")
+
+
+class _Waits:
+    """How long reading and writing were waited for, since one looked last."""
+
+    def __init__(self, feed: Feed, writer: Writer) -> None:
+        self._parts: dict[str, Feed | Writer] = {"source": feed, "sink": writer}
+        self._seen = dict.fromkeys(self._parts, 0.0)
+
+    def since_last_time(self) -> Iterator[tuple[str, float]]:
+        for name, part in self._parts.items():
+            yield name, part.waited_s - self._seen[name]
+            self._seen[name] = part.waited_s
+
+
+def _said(error: BaseException) -> str:
+    return error.strerror or "" if isinstance(error, OSError) else str(error)

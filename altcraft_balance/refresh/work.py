@@ -1,0 +1,164 @@
+"""The part of a run that asks: rows are read, looked up, and written with what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import ClientClosed
+from altcraft_balance.models import Failed, Found
+from altcraft_balance.policy.classify import is_fatal
+from altcraft_balance.refresh.answer import of_outcome
+from altcraft_balance.refresh.checkpoint import Checkpoint
+from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.feed import Asked, Feed
+from altcraft_balance.refresh.limits import FirstAnswers, MaxFailed
+from altcraft_balance.refresh.outputs import Answered, Output
+from altcraft_balance.refresh.plan import Plan
+from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.watch import RunWatch
+from altcraft_balance.refresh.writer import Writer
+
+__all__ = ["Work"]
+
+
+class Work:
+    """Asks about what is left of a source.
+
+    Args:
+        desk: where all that blocks is done.
+        client: who asks.
+        source: what is read.
+        plan: what is asked about a row.
+        sink: may refuse an amount.
+        outputs: where the rows go; they are open.
+        checkpoint: what is known for certain.
+        watch: what is counted.
+        facts: what else the checkpoint keeps.
+        max_failed: how many may fail.
+        gives_up: nothing is asked any more.
+        grace_s: seconds that lookups on the way have when it is stopped.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        client: BalanceClient,
+        source: RowSource,
+        plan: Plan,
+        sink: RowSink,
+        outputs: Sequence[Output],
+        checkpoint: Checkpoint,
+        watch: RunWatch,
+        *,
+        facts: dict[str, Any],
+        max_failed: MaxFailed,
+        gives_up: bool,
+        grace_s: float,
+    ) -> None:
+        self._client, self._plan, self._refuses = client, plan, sink.refuses
+        self._watch, self._max_failed, self._grace_s = watch, max_failed, grace_s
+        self._first_answers = FirstAnswers()
+        self._is_stopping = False
+        self._limit = asyncio.timeout(None)
+        self.writer = Writer(
+            desk, checkpoint, outputs, watch.tally, facts=facts, failed=self._cut_short
+        )
+        self.feed = Feed(
+            desk,
+            source,
+            plan,
+            checkpoint,
+            self.writer,
+            is_stopping=lambda: self._is_stopping,
+            gives_up=gives_up,
+        )
+
+    async def do(self) -> bool:
+        """Do it; whether every row is durable in every output at the end."""
+        with self._watch.watching(self.feed, self.writer):
+            try:
+                await self._ask()
+            except Exception:
+                await self.writer.commit()
+                raise
+            await self.writer.commit()
+            if self._is_stopping or not self.feed.at_end:
+                return False
+            await self.writer.complete(self.feed.rows)
+        return True
+
+    def stop(self) -> None:
+        """Take nothing more, and give what is on the way a little time to end."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._end_within(self._grace_s)
+
+    async def close(self) -> None:
+        """Let go of everything that the outputs and the checkpoint are called from."""
+        await self.feed.close()
+        await self.writer.close()
+
+    async def _ask(self) -> None:
+        try:
+            async with (
+                self._limit,
+                aclosing(self.feed.queries()) as queries,
+                self._client.stream_balances(queries) as outcomes,
+            ):
+                async for outcome in outcomes:
+                    await self._take(outcome)
+        except TimeoutError:
+            if not self._limit.expired():
+                raise
+
+    async def _take(self, outcome: Found | Failed) -> None:
+        if isinstance(outcome, Failed) and self._concerns_all(outcome):
+            return  # not this row's answer: it is asked about again when the run goes on
+        asked: Asked
+        asked, number = outcome.query.tag
+        self._watch.looked_up(outcome)
+        currency, program = self._plan.about(outcome.query)
+        asked.answers[number] = of_outcome(
+            outcome, currency, program, now=datetime.now(UTC), refuses=self._refuses
+        )
+        asked.missing -= 1
+        if not asked.missing:
+            await self.writer.put(Answered(asked.number, asked.cells, asked.answers))
+        self._look_for_sense(outcome)
+
+    def _concerns_all(self, outcome: Failed) -> bool:
+        error = outcome.error
+        return isinstance(error, ClientClosed) or is_fatal(error, self._client.settings.fatal_codes)
+
+    def _look_for_sense(self, outcome: Found | Failed) -> None:
+        """Stop when what comes back shows that going on makes none."""
+        error = self._first_answers.same_error(outcome)
+        if error is not None:
+            self._watch.ends("same_error", f"the first 200 answers were all the same: {error}")
+            self.stop()
+            return
+        tally = self._watch.tally
+        if isinstance(outcome, Failed) and self._max_failed.is_far_behind(
+            tally.failed, tally.answered
+        ):
+            self._watch.ends(
+                "too_many_failed",
+                f"{tally.failed:,} of {tally.answered:,} failed, far more than max_failed allows "
+                f"({self._max_failed})",
+            )
+            self.stop()
+
+    def _cut_short(self) -> None:
+        """A block could not be written: the next step of the run says why."""
+        self._end_within(0.0)
+
+    def _end_within(self, seconds: float) -> None:
+        try:
+            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        except RuntimeError:
+            return  # nothing is asked now
