@@ -24,7 +24,8 @@ class Window:
     """
 
     def __init__(self, size: int, *, ordered: bool) -> None:
-        self._room = asyncio.Semaphore(size)
+        self._room = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._ordered = ordered
         self._ready: deque[Outcome] = deque()
         self._early: dict[int, Outcome] = {}
@@ -33,11 +34,27 @@ class Window:
 
     async def enter(self) -> None:
         """Wait for room for one more item."""
-        await self._room.acquire()
+        if self._room:
+            self._room -= 1
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.leave()  # it had its room already
+            raise
 
     def leave(self) -> None:
         """Give room back for an item that has no outcome."""
-        self._room.release()
+        # asyncio's own semaphore looks at all that wait each time; here hundreds leave at once.
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._room += 1
 
     def put(self, outcome: Outcome) -> None:
         """Lay an outcome down for the reader."""
@@ -54,7 +71,7 @@ class Window:
         """The next outcome for the reader, if there is one."""
         if not self._ready:
             return None
-        self._room.release()
+        self.leave()
         return self._ready.popleft()
 
     def flush(self) -> None:

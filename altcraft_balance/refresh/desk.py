@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -20,7 +21,10 @@ class Desk:
     """Calls plain functions in its thread, one at a time, and ``async`` ones on the loop."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="altcraft_balance refresh")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="altcraft_balance refresh", initializer=self._begins
+        )
+        self._ident = 0
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function` gives.
@@ -30,6 +34,8 @@ class Desk:
         """
         if inspect.iscoroutinefunction(function):
             return await function(*arguments)
+        if threading.get_ident() == self._ident:
+            return function(*arguments)
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._thread, function, *arguments)
         try:
@@ -38,9 +44,28 @@ class Desk:
             await asyncio.wait([work])
             raise
 
+    async def do(self, work: Coroutine[Any, Any, _T], *, on_loop: bool) -> _T:
+        """What `work` gives, which consists of calls.
+
+        Without an ``async`` one among them all of it is done in the thread, at one go: each change
+        between loop and thread costs some fifty microseconds.
+        """
+        return await work if on_loop else cast(_T, await self.call(_drive, work))
+
     def close(self) -> None:
         """End the thread; nothing is at work any more."""
         self._thread.shutdown()
+
+    def _begins(self) -> None:
+        self._ident = threading.get_ident()
+
+
+def _drive(work: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return cast(_T, ended.value)
+    raise RuntimeError("something in the thread waits for the event loop")
 
 
 class Blocks:

@@ -89,14 +89,15 @@ class Feed:
         while block := await self._next_block():
             known = await self._known(len(block))
             for cells in block:
+                await self._writer.take()
                 if self._is_stopping():
                     return
                 number, self.rows = self.rows, self.rows + 1
                 if number in known:
                     row = Answered(number, _cells(cells), known[number], is_known=True)
-                    await self._writer.put(row)
+                    self._writer.put(row)
                     continue
-                for query in await self._asked(number, cells):
+                for query in self._asked(number, cells):
                     yield query
         self.at_end = True
 
@@ -124,25 +125,25 @@ class Feed:
         )
         return found
 
-    async def _asked(self, number: int, cells: Cells | BadRow) -> list[BalanceQuery]:
+    def _asked(self, number: int, cells: Cells | BadRow) -> list[BalanceQuery]:
         """The queries of a row; none when it is finished already."""
         if isinstance(cells, BadRow):
             why = cells.why
         elif self._gives_up:
             unasked = [not_asked(*about) for about in self._plan.unasked()]
-            return await self._put(number, cells, unasked)
+            return self._put(number, cells, unasked)
         else:
             row = Asked(number, cells, [[] for _ in range(self._plan.answers)], self._plan.answers)
             try:
                 return self._plan.queries(cells, row)
             except InvalidQuery as error:
                 why = str(error)
-        return await self._put(
+        return self._put(
             number, _cells(cells), [bad_input(why, *about) for about in self._plan.unasked()]
         )
 
-    async def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
-        await self._writer.put(Answered(number, cells, answers))
+    def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
+        self._writer.put(Answered(number, cells, answers))
         return []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ class Output:
     Attributes:
         mark: rows of the source that are durable in it.
         token: what the sink gave when they were.
+        is_on_loop: whether the sink is called on the event loop.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Output:
     ) -> None:
         self._desk, self._sink, self._rows_of = desk, sink, rows_of
         self._chunk = sink.chunk_rows
+        self.is_on_loop = any(map(inspect.iscoroutinefunction, (sink.write, sink.sync)))
         self._next = self.mark = 0
         self.token: Any = None
 

@@ -21,7 +21,7 @@ from altcraft_balance.refresh.outputs import Answered, Output
 from altcraft_balance.refresh.plan import Plan
 from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.watch import RunWatch
-from altcraft_balance.refresh.writer import Writer
+from altcraft_balance.refresh.writer import Writer, rows_at_once
 
 __all__ = ["Work"]
 
@@ -66,7 +66,13 @@ class Work:
         self._is_stopping = False
         self._limit = asyncio.timeout(None)
         self.writer = Writer(
-            desk, checkpoint, outputs, watch.tally, facts=facts, failed=self._cut_short
+            desk,
+            checkpoint,
+            outputs,
+            watch.tally,
+            facts=facts,
+            most=rows_at_once(client.settings.limits.concurrency),
+            failed=self._cut_short,
         )
         self.feed = Feed(
             desk,
@@ -111,12 +117,12 @@ class Work:
                 self._client.stream_balances(queries) as outcomes,
             ):
                 async for outcome in outcomes:
-                    await self._take(outcome)
+                    self._take(outcome)
         except TimeoutError:
             if not self._limit.expired():
                 raise
 
-    async def _take(self, outcome: Found | Failed) -> None:
+    def _take(self, outcome: Found | Failed) -> None:
         if isinstance(outcome, Failed) and self._concerns_all(outcome):
             return  # not this row's answer: it is asked about again when the run goes on
         asked: Asked
@@ -128,7 +134,7 @@ class Work:
         )
         asked.missing -= 1
         if not asked.missing:
-            await self.writer.put(Answered(asked.number, asked.cells, asked.answers))
+            self.writer.put(Answered(asked.number, asked.cells, asked.answers))
         self._look_for_sense(outcome)
 
     def _concerns_all(self, outcome: Failed) -> bool:

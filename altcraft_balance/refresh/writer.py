@@ -1,7 +1,8 @@
 """From answers to durable rows: blocks are sorted, written, made durable and committed, in turn.
 
-A block is begun while the one before is under way, and no third: so at most `BLOCK_ROWS` rows twice
-are answered and not yet committed, and whoever brings more has to wait.
+What is asked and not yet committed is asked again after a crash, so there is never much of it: the
+reader of the source waits for `room`. Nobody else does, so that lookups go on while a block is
+written.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from altcraft_balance.refresh.early import Early
 from altcraft_balance.refresh.outputs import Answered, Output
 from altcraft_balance.refresh.tally import Tally
 
-__all__ = ["BLOCK_ROWS", "Writer"]
+__all__ = ["Writer", "rows_at_once"]
 
-BLOCK_ROWS: Final = 250
+_BLOCK_ROWS: Final = 200
+_ROWS_AT_ONCE: Final = 500
 #: A row that is answered is committed within about so many seconds.
 _AT_LATEST_S: Final = 1.0
+
+
+def rows_at_once(slots: int) -> int:
+    """How many rows may be taken and not committed, with so many requests at once."""
+    return max(_ROWS_AT_ONCE, slots + _ROWS_AT_ONCE // 2)
 
 
 class Writer:
@@ -32,7 +39,11 @@ class Writer:
         outputs: where the rows go; they are open.
         tally: the run's counts, which it adds to.
         facts: what else the checkpoint keeps.
-        failed: is called when a block cannot be written, while nobody waits for it.
+        most: rows that may be taken and not committed.
+        failed: is called when a block could not be written.
+
+    Attributes:
+        waited_s: seconds for which there was no room since a block was not written yet.
     """
 
     def __init__(
@@ -43,15 +54,19 @@ class Writer:
         tally: Tally,
         *,
         facts: dict[str, Any],
+        most: int,
         failed: Callable[[], object],
     ) -> None:
         self._desk, self._checkpoint, self._outputs = desk, checkpoint, outputs
         self._tally, self._facts, self._failed = tally, facts, failed
         self._early = Early(self.durable)
+        self._is_on_loop = any(output.is_on_loop for output in outputs)
+        self._most, self._taken = most, 0
+        self._room = asyncio.Event()
         self._pending: list[Answered] = []
         self._block: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(_AT_LATEST_S, self._is_due)
+        self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
         self.waited_s = 0.0
 
     @property
@@ -59,26 +74,34 @@ class Writer:
         """Rows of the source, from the first on, that are durable in every output."""
         return min(output.mark for output in self._outputs)
 
-    async def put(self, row: Answered) -> None:
-        """Take one more row.
+    async def take(self) -> None:
+        """A row is about to be taken: wait until there is room for it."""
+        while self._taken >= self._most:
+            began = self._loop.time()
+            self._begin_block()
+            self._room.clear()
+            await self._room.wait()
+            if self._pending or self._block is not None:
+                self.waited_s += self._loop.time() - began
+        self._taken += 1
 
-        Raises:
-            OSError: a block before it could not be written.
-        """
+    def put(self, row: Answered) -> None:
+        """A row that was taken has its answers."""
         if not row.is_known:
             self._tally.add(row.answers)
         self._pending.append(row)
-        if len(self._pending) >= BLOCK_ROWS:
-            began = self._loop.time()
-            await self._settled()
-            self.waited_s += self._loop.time() - began
+        if len(self._pending) >= _BLOCK_ROWS or self._taken >= self._most:
             self._begin_block()
 
     async def commit(self) -> None:
-        """All that was put is committed after this."""
-        await self._settled()
-        self._begin_block()
-        await self._settled()
+        """All that was put is committed after this.
+
+        Raises:
+            OSError: it could not be written, or what came before it.
+        """
+        while self._block is not None or self._pending:
+            self._begin_block()
+            await self._settled()
 
     async def complete(self, rows: int) -> None:
         """The source has had `rows` rows, and all have been put: no more will come."""
@@ -88,7 +111,7 @@ class Writer:
         for output in self._outputs:
             await output.sync()
         self._facts["is_whole"] = True
-        await self._desk.call(self._commit, [], self._kept())
+        await self._desk.call(self._checkpoint.commit, self._known(self._tally_now()), [], rows)
 
     async def close(self) -> None:
         """Wait for the block that is under way, whatever comes of it, and forget the rest."""
@@ -102,53 +125,52 @@ class Writer:
     # ── a block ──────────────────────────────────────────────────────────────────────────────
 
     def _begin_block(self) -> None:
-        if self._pending and self._block is None:
-            rows, self._pending = self._pending, []
-            self._block = asyncio.create_task(self._write(rows, self._kept()))
-            self._block.add_done_callback(self._ended)
+        if not self._pending or self._block is not None:
+            return
+        rows, self._pending = self._pending, []
+        writing = self._desk.do(self._write(rows, self._tally_now()), on_loop=self._is_on_loop)
+        self._block = asyncio.create_task(writing)
+        self._block.add_done_callback(lambda block: self._ended(block, len(rows)))
+
+    def _ended(self, block: asyncio.Task[None], rows: int) -> None:
+        if block.cancelled() or block.exception() is not None:
+            self._failed()  # and this block stays, so that nothing more is written
+            return
+        self._block = None
+        self._taken -= rows
+        self._room.set()
+        if len(self._pending) >= _BLOCK_ROWS:
+            self._begin_block()
 
     async def _settled(self) -> None:
-        while (block := self._block) is not None:
+        if (block := self._block) is not None:
             # Not awaited itself: a cancel of the waiter is not the block's.
             await asyncio.wait([block])
-            if self._block is block:
-                block.result()
-                self._block = None
+            block.result()
 
-    def _ended(self, block: asyncio.Task[None]) -> None:
-        if block.cancelled() or block.exception() is not None:
-            self._failed()
-
-    def _is_due(self) -> None:
-        """Now and then: what waits for a full block is written as it is."""
-        if self._block is not None and self._block.done() and self._block.exception() is None:
-            self._block = None
+    def _now_and_then(self) -> None:
+        """What waits for a full block is written as it is."""
         self._begin_block()
-        self._timer = self._loop.call_later(_AT_LATEST_S, self._is_due)
+        self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
 
-    async def _write(self, rows: list[Answered], kept: dict[str, Any]) -> None:
-        due = await self._desk.call(self._sorted, rows)
-        while due:
+    async def _write(self, rows: list[Answered], tally: dict[str, Any]) -> None:
+        await self._desk.call(self._early.add, rows)
+        while due := await self._desk.call(self._early.due):
             for output in self._outputs:
                 await output.take(due)
-            due = await self._desk.call(self._early.due)
-        kept["outputs"] = [[output.mark, output.token] for output in self._outputs]
-        await self._desk.call(self._commit, rows, kept)
+        await self._desk.call(self._commit, rows, tally)
 
-    def _sorted(self, rows: list[Answered]) -> list[Answered]:
-        self._early.add(rows)
-        return self._early.due()
-
-    def _commit(self, rows: Sequence[Answered], kept: dict[str, Any]) -> None:
+    def _commit(self, rows: Sequence[Answered], tally: dict[str, Any]) -> None:
         below = self.durable
         answers = [
             (row.number, row.answers) for row in rows if row.number >= below and not row.is_known
         ]
-        self._checkpoint.commit(kept, answers, below)
+        self._checkpoint.commit(self._known(tally), answers, below)
 
-    def _kept(self) -> dict[str, Any]:
-        return {
-            **self._facts,
-            "outputs": [[output.mark, output.token] for output in self._outputs],
-            "tally": self._tally.as_dict(),
-        }
+    def _known(self, tally: dict[str, Any]) -> dict[str, Any]:
+        marks = [[output.mark, output.token] for output in self._outputs]
+        return {**self._facts, "outputs": marks, "tally": tally}
+
+    def _tally_now(self) -> dict[str, Any]:
+        """The counts as they are when a block begins: those of all rows up to it, and no others."""
+        return self._tally.as_dict()
