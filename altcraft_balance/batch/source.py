@@ -8,6 +8,7 @@ and not the end of the stream.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
@@ -32,9 +33,10 @@ class Source:
     """
 
     def __init__(self, items: Items) -> None:
-        self._lock = asyncio.Lock()
         self._plain: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
+        self._is_pulled = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self.taken = 0
         check_source(items)
         if isinstance(items, AsyncIterable):
@@ -44,16 +46,45 @@ class Source:
 
     async def take(self) -> tuple[int, Any] | None:
         """The next item and its index from 0; None at the end."""
-        async with self._lock:
-            if self._async is not None:
-                item = await anext(self._async, _END)
-            else:
-                item = _END if self._plain is None else next(self._plain, _END)
-            if item is _END:
-                self._plain = self._async = None  # an ended source is not asked again
-                return None
-            index, self.taken = self.taken, self.taken + 1
-            return index, item
+        while self._is_pulled:
+            await self._turn()
+        item = await self._pull()
+        if item is _END:
+            self._plain = self._async = None  # an ended source is not asked again
+            return None
+        index, self.taken = self.taken, self.taken + 1
+        return index, item
+
+    async def _pull(self) -> Any:
+        if self._plain is not None:
+            return next(self._plain, _END)
+        self._is_pulled = True
+        try:
+            return _END if self._async is None else await anext(self._async, _END)
+        finally:
+            self._is_pulled = False
+            self._wake()
+
+    async def _turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done():
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        # Two, not one as a lock would: a woken puller runs a turn of the loop later, so a source
+        # that has many items at hand would give one each turn. If it has none, one of them waits
+        # again.
+        woken = 0
+        while self._waiting and woken < 2:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                woken += 1
 
 
 def check_source(items: Any) -> None:

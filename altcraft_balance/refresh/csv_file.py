@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import IO, Any, BinaryIO, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
@@ -162,21 +163,19 @@ class CsvSink(ByteSink):
         """The header."""
         return self.encode([[column.name for column in columns]]) if self._header else b""
 
-    def encode(self, rows: Iterable[Cells]) -> bytes:
+    def encode(self, rows: Sequence[Cells]) -> bytes:
         """Lines of CSV."""
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
-        writer.writerows(_plain(row) for row in rows)
+        plain = _WRITTEN_AS_THEY_ARE.issuperset(map(type, chain.from_iterable(rows)))
+        writer.writerows(rows if plain else map(_texts, rows))
         # What was read in an encoding can be written in it; a server's text may not.
         return text.getvalue().encode(self._encoding, "backslashreplace")
 
 
-def _plain(row: Cells) -> list[str | int | None]:
-    # csv writes texts, None and whole numbers as they should be; bool is one of the latter.
-    return [
-        cell if cell.__class__ in _WRITTEN_AS_THEY_ARE else as_text(cell)  # type: ignore[misc]
-        for cell in row
-    ]
+def _texts(row: Cells) -> list[str]:
+    return [as_text(cell) for cell in row]
 
 
+#: csv would write True where JSON has true.
 _WRITTEN_AS_THEY_ARE: Final = frozenset({str, int, type(None)})
