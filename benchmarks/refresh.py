@@ -119,7 +119,7 @@ async def writing(path, rows, suffix):
         out.open(Opening(run_id="run", columns=plan.columns))
         block = []
         for number, cells in enumerate(read.rows(0)):
-            answer = of_outcome(found, "", 123, now=NOW, refuses=out.refuses)
+            answer = of_outcome(found, "", 123, refuses=out.refuses)
             block.append((number, cells, answer))
             if len(block) == BLOCK:
                 out.write([plan.output(row, answered) for _, row, answered in block])

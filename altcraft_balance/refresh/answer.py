@@ -7,10 +7,16 @@ on asks nobody twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from altcraft_balance.errors import AltcraftBalanceError, ApiError, NotAMember, RateLimited
+from altcraft_balance.errors import (
+    AltcraftBalanceError,
+    ApiError,
+    InvalidQuery,
+    NotAMember,
+    RateLimited,
+)
 from altcraft_balance.models import Failed, Found
 from altcraft_balance.refresh.port import Cell
 
@@ -46,12 +52,11 @@ def of_outcome(
     currency: str,
     program: int | None,
     *,
-    now: datetime,
     refuses: Callable[[str], str | None] | None,
 ) -> Answer:
     """A lookup's answer; `refuses` says what the sink has against an amount."""
     if not isinstance(outcome, Found):
-        return _of_error(outcome, currency, program, now)
+        return _of_error(outcome, currency, program)
     balance = outcome.balance
     total, active = format(balance.total_balance, "f"), format(balance.active_balance, "f")
     at = balance.looked_up_at.isoformat(timespec="milliseconds")
@@ -63,15 +68,21 @@ def of_outcome(
     return [total, active, currency, program, FOUND, None, None, None, outcome.attempts, at]
 
 
-def _of_error(outcome: Failed, currency: str, program: int | None, now: datetime) -> Answer:
+def _of_error(outcome: Failed, currency: str, program: int | None) -> Answer:
     error = outcome.error
-    status = NOT_A_MEMBER if isinstance(error, NotAMember) else FAILED
+    status = _status_of(error)
     code = error.code if isinstance(error, ApiError | RateLimited) else None
-    at = now.isoformat(timespec="milliseconds")
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
     return [
         None, None, currency, program, status, error.kind, code, _text(error),
         outcome.attempts, at,
     ]  # fmt: skip
+
+
+def _status_of(error: AltcraftBalanceError) -> str:
+    if isinstance(error, NotAMember):
+        return NOT_A_MEMBER
+    return BAD_INPUT if isinstance(error, InvalidQuery) else FAILED
 
 
 def _text(error: AltcraftBalanceError) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.outputs import Answered
+from altcraft_balance.refresh.outputs import Asked
 
 __all__ = ["Early"]
 
@@ -35,16 +35,16 @@ class Early:
     def __init__(self, next_row: int, in_memory: int = _IN_MEMORY) -> None:
         self.next_row = next_row
         self._in_memory = in_memory
-        self._waiting: dict[int, Answered] = {}
+        self._waiting: dict[int, Asked] = {}
         self._file: sqlite3.Connection | None = None
         self._filed = 0
 
     def __len__(self) -> int:
         return len(self._waiting) + self._filed
 
-    def add(self, rows: Iterable[Answered]) -> None:
+    def add(self, rows: Iterable[Asked]) -> None:
         """Let `rows` wait for their turn."""
-        too_many: list[Answered] = []
+        too_many: list[Asked] = []
         for row in rows:
             if len(self._waiting) < self._in_memory or row.number == self.next_row:
                 self._waiting[row.number] = row
@@ -54,11 +54,11 @@ class Early:
             with disk.writing(_NAMELESS):
                 self._lay_down(too_many)
 
-    def due(self) -> list[Answered]:
+    def due(self) -> list[Asked]:
         """The next rows in order, some at a time; empty when the next one is not there."""
         if self._filed and self.next_row not in self._waiting:
             self._recall()
-        due: list[Answered] = []
+        due: list[Asked] = []
         while len(due) < _AT_ONCE and (row := self._waiting.pop(self.next_row, None)) is not None:
             due.append(row)
             self.next_row += 1
@@ -70,7 +70,7 @@ class Early:
             self._file.close()
             self._file = None
 
-    def _lay_down(self, rows: Iterable[Answered]) -> None:
+    def _lay_down(self, rows: Iterable[Asked]) -> None:
         if self._file is None:
             self._file = sqlite3.connect("", isolation_level=None)
             self._file.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, row BLOB)")
@@ -92,6 +92,6 @@ class Early:
             if number != self.next_row + place:
                 break
             cells, answers = orjson.loads(text)
-            self._waiting[number] = Answered(number, cells, answers)
+            self._waiting[number] = Asked(number, cells, answers)
             self._file.execute("DELETE FROM rows WHERE number = ?", (number,))
             self._filed -= 1

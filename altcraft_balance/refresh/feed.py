@@ -10,38 +10,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
-from attrs import define, field
-
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.refresh.answer import Answer, bad_input, not_asked
 from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Blocks, Desk
-from altcraft_balance.refresh.outputs import Answered
+from altcraft_balance.refresh.outputs import Asked
 from altcraft_balance.refresh.plan import Plan
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
 from altcraft_balance.refresh.writer import Writer
 
-__all__ = ["Asked", "Feed"]
+__all__ = ["Feed"]
 
 _BLOCK_ROWS: Final = 500
-
-
-@define(eq=False)
-class Asked:
-    """A row that is being asked about; its queries have it as their tag.
-
-    Attributes:
-        number: its place in the source, from 0.
-        cells: what it holds.
-        answers: one for each query, as they come.
-        missing: how many have not come.
-    """
-
-    number: int
-    cells: Cells = field(repr=False)
-    answers: list[Answer] = field(repr=False)
-    missing: int
+_NONE: Final[Answer] = []
 
 
 class Feed:
@@ -89,12 +71,13 @@ class Feed:
         while block := await self._next_block():
             known = await self._known(len(block))
             for cells in block:
-                await self._writer.take()
+                if not self._writer.has_taken():
+                    await self._writer.take()
                 if self._is_stopping():
                     return
                 number, self.rows = self.rows, self.rows + 1
                 if number in known:
-                    row = Answered(number, _cells(cells), known[number], is_known=True)
+                    row = Asked(number, _cells(cells), known[number], is_known=True)
                     self._writer.put(row)
                     continue
                 for query in self._asked(number, cells):
@@ -133,7 +116,7 @@ class Feed:
             unasked = [not_asked(*about) for about in self._plan.unasked()]
             return self._put(number, cells, unasked)
         else:
-            row = Asked(number, cells, [[] for _ in range(self._plan.answers)], self._plan.answers)
+            row = Asked(number, cells, [_NONE] * self._plan.answers, self._plan.answers)
             try:
                 return self._plan.queries(cells, row)
             except InvalidQuery as error:
@@ -143,7 +126,7 @@ class Feed:
         )
 
     def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
-        self._writer.put(Answered(number, cells, answers))
+        self._writer.put(Asked(number, cells, answers))
         return []
 
 

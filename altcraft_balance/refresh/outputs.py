@@ -12,23 +12,25 @@ from altcraft_balance.refresh.answer import Answer
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.port import Cells, Opening, RowSink
 
-__all__ = ["Answered", "Output"]
+__all__ = ["Asked", "Output"]
 
 
 @define(eq=False)
-class Answered:
-    """A row of the source with all its answers.
+class Asked:
+    """A row of the source and its answers; its queries have it as their tag.
 
     Attributes:
         number: its place in the source, from 0.
         cells: what it holds.
-        answers: one for each row of output.
+        answers: one for each row of output, as they come.
+        missing: how many have not come.
         is_known: the checkpoint has them already.
     """
 
     number: int
     cells: Cells = field(repr=False)
     answers: list[Answer] = field(repr=False)
+    missing: int = 0
     is_known: bool = False
 
 
@@ -48,9 +50,7 @@ class Output:
         is_on_loop: whether the sink is called on the event loop.
     """
 
-    def __init__(
-        self, desk: Desk, sink: RowSink, rows_of: Callable[[Answered], list[Cells]]
-    ) -> None:
+    def __init__(self, desk: Desk, sink: RowSink, rows_of: Callable[[Asked], list[Cells]]) -> None:
         self._desk, self._sink, self._rows_of = desk, sink, rows_of
         self._chunk = sink.chunk_rows
         self.is_on_loop = any(map(inspect.iscoroutinefunction, (sink.write, sink.sync)))
@@ -63,7 +63,7 @@ class Output:
         self.token = opening.token
         await self._desk.call(self._sink.open, opening)
 
-    async def take(self, rows: Sequence[Answered]) -> None:
+    async def take(self, rows: Sequence[Asked]) -> None:
         """Take the rows that follow those it has; any that it has already are left out."""
         rows = [row for row in rows if row.number >= self._next]
         while rows:
@@ -89,7 +89,7 @@ class Output:
         """Let go of it."""
         await self._desk.call(self._sink.close)
 
-    async def _write(self, rows: Sequence[Answered]) -> None:
+    async def _write(self, rows: Sequence[Asked]) -> None:
         written = [line for row in rows for line in self._rows_of(row)]
         if written:
             await self._desk.call(self._sink.write, written)

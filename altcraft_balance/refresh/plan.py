@@ -107,8 +107,8 @@ class Plan:
         self._program = self._optional(asking.program_column, "program_column")
         self._currency = self._optional(asking.currency_column, "currency_column")
         keep = info.columns if asking.keep == "all" else tuple(asking.keep)
-        self._kept = [self._index(name, "keep") for name in keep]
-        self._with_member = asking.with_member
+        self._carried = [self.member] if asking.with_member else []
+        self._carried += [self._index(name, "keep") for name in keep]
         self._currencies: Sequence[Currency | None] = asking.currencies or (None,)
         self._own_currency, self._own_program = currency, program
         self.answers = len(self._currencies)
@@ -145,10 +145,10 @@ class Plan:
 
     def output(self, cells: Cells, answer: Cells) -> list[Cell]:
         """A row of the output: the member, what is kept, the answer."""
-        kept = [_cell(cells, index) for index in self._kept]
-        if self._with_member:
-            return [_cell(cells, self.member), *kept, *answer]
-        return [*kept, *answer]
+        try:
+            return [*[cells[index] for index in self._carried], *answer]
+        except IndexError:  # a bad row may have fewer
+            return [*[_cell(cells, index) for index in self._carried], *answer]
 
     def _output_columns(self, keep: Sequence[str], asking: Asking) -> tuple[Column, ...]:
         types = self._info.types
@@ -204,7 +204,7 @@ def _named(currency: Currency | None) -> str:
 
 
 def _cell(cells: Cells, index: int) -> Cell:
-    return cells[index] if index < len(cells) else None  # a bad row may have fewer
+    return cells[index] if index < len(cells) else None
 
 
 def _listed(columns: Sequence[str]) -> str:

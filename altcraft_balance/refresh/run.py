@@ -22,7 +22,7 @@ from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.folder import RunFolder, usual_state
 from altcraft_balance.refresh.identity import Identity
 from altcraft_balance.refresh.limits import MaxFailed
-from altcraft_balance.refresh.outputs import Answered, Output
+from altcraft_balance.refresh.outputs import Asked, Output
 from altcraft_balance.refresh.plan import Asking, Plan
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, RowSource, SourceInfo
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -230,13 +230,13 @@ class Run:
             await self._desk.call(folder.finish, finished)
 
 
-def _rows_of(plan: Plan) -> Callable[[Answered], list[Cells]]:
-    def rows(row: Answered) -> list[Cells]:
+def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
+    def rows(row: Asked) -> list[Cells]:
         return [plan.output(row.cells, answer) for answer in row.answers]
 
     return rows
 
 
-def _troubled_row(row: Answered) -> list[Cells]:
+def _troubled_row(row: Asked) -> list[Cells]:
     """The row itself, if one of its answers is no success: it is to be asked about again."""
     return [row.cells] if any(map(is_trouble, row.answers)) else []

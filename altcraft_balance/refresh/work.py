@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 
 from altcraft_balance.client import BalanceClient
@@ -15,9 +14,9 @@ from altcraft_balance.policy.classify import is_fatal
 from altcraft_balance.refresh.answer import of_outcome
 from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Desk
-from altcraft_balance.refresh.feed import Asked, Feed
+from altcraft_balance.refresh.feed import Feed
 from altcraft_balance.refresh.limits import FirstAnswers, MaxFailed
-from altcraft_balance.refresh.outputs import Answered, Output
+from altcraft_balance.refresh.outputs import Asked, Output
 from altcraft_balance.refresh.plan import Plan
 from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.watch import RunWatch
@@ -129,12 +128,10 @@ class Work:
         asked, number = outcome.query.tag
         self._watch.looked_up(outcome)
         currency, program = self._plan.about(outcome.query)
-        asked.answers[number] = of_outcome(
-            outcome, currency, program, now=datetime.now(UTC), refuses=self._refuses
-        )
+        asked.answers[number] = of_outcome(outcome, currency, program, refuses=self._refuses)
         asked.missing -= 1
         if not asked.missing:
-            self.writer.put(Answered(asked.number, asked.cells, asked.answers))
+            self.writer.put(asked)
         self._look_for_sense(outcome)
 
     def _concerns_all(self, outcome: Failed) -> bool:

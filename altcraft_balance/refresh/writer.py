@@ -14,12 +14,12 @@ from typing import Any, Final
 from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.early import Early
-from altcraft_balance.refresh.outputs import Answered, Output
+from altcraft_balance.refresh.outputs import Asked, Output
 from altcraft_balance.refresh.tally import Tally
 
 __all__ = ["Writer", "rows_at_once"]
 
-_BLOCK_ROWS: Final = 200
+_BLOCK_ROWS: Final = 250
 _ROWS_AT_ONCE: Final = 500
 #: A row that is answered is committed within about so many seconds.
 _AT_LATEST_S: Final = 1.0
@@ -63,7 +63,7 @@ class Writer:
         self._is_on_loop = any(output.is_on_loop for output in outputs)
         self._most, self._taken = most, 0
         self._room = asyncio.Event()
-        self._pending: list[Answered] = []
+        self._pending: list[Asked] = []
         self._block: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
@@ -74,8 +74,15 @@ class Writer:
         """Rows of the source, from the first on, that are durable in every output."""
         return min(output.mark for output in self._outputs)
 
+    def has_taken(self) -> bool:
+        """Take a row if there is room for it now; whether there was."""
+        if self._taken >= self._most:
+            return False
+        self._taken += 1
+        return True
+
     async def take(self) -> None:
-        """A row is about to be taken: wait until there is room for it."""
+        """Take a row as soon as there is room for it."""
         while self._taken >= self._most:
             began = self._loop.time()
             self._begin_block()
@@ -85,7 +92,7 @@ class Writer:
                 self.waited_s += self._loop.time() - began
         self._taken += 1
 
-    def put(self, row: Answered) -> None:
+    def put(self, row: Asked) -> None:
         """A row that was taken has its answers."""
         if not row.is_known:
             self._tally.add(row.answers)
@@ -153,14 +160,14 @@ class Writer:
         self._begin_block()
         self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
 
-    async def _write(self, rows: list[Answered], tally: dict[str, Any]) -> None:
+    async def _write(self, rows: list[Asked], tally: dict[str, Any]) -> None:
         await self._desk.call(self._early.add, rows)
         while due := await self._desk.call(self._early.due):
             for output in self._outputs:
                 await output.take(due)
         await self._desk.call(self._commit, rows, tally)
 
-    def _commit(self, rows: Sequence[Answered], tally: dict[str, Any]) -> None:
+    def _commit(self, rows: Sequence[Asked], tally: dict[str, Any]) -> None:
         below = self.durable
         answers = [
             (row.number, row.answers) for row in rows if row.number >= below and not row.is_known

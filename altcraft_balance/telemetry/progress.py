@@ -20,7 +20,8 @@ __all__ = ["Histogram", "Progress", "ProgressSnapshot"]
 
 _GROWTH: Final = math.log(1.1)
 _SMALLEST_S: Final = 1e-5
-_LOG_SMALLEST: Final = math.log(_SMALLEST_S)
+_PER_E: Final = 1 / _GROWTH
+_FIRST: Final = -math.log(_SMALLEST_S) / _GROWTH
 
 
 class Histogram:
@@ -38,8 +39,8 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        steps = (math.log(seconds) - _LOG_SMALLEST) / _GROWTH if seconds > _SMALLEST_S else 0.0
-        self._buckets[int(steps)] += 1
+        bucket = int(math.log(seconds) * _PER_E + _FIRST) if seconds > _SMALLEST_S else 0
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self._count += 1
 
     def as_dict(self) -> dict[str, int]:
