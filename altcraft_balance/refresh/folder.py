@@ -70,6 +70,11 @@ class RunFolder:
         """The run has finished: say so, and keep nothing else."""
         with disk.writing(self.path / FINISHED):
             disk.save(self.path / FINISHED, orjson.dumps(summary))
+        self.tidy()
+
+    def tidy(self) -> None:
+        """A run that has finished keeps nothing else, whatever a crash has left of it."""
+        with disk.writing(self.path):
             self._remove(but=FINISHED)
 
     def drop(self) -> None:

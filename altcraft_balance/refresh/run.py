@@ -153,6 +153,7 @@ class Run:
         if finished is None:
             return False
         identity.check(finished["facts"], info.name)
+        await self._desk.call(folder.tidy)
         self._watch.finished_before(finished["summary"])
         return True
 
