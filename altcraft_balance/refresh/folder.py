@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,8 +53,9 @@ class RunFolder:
     def __init__(self, state: Path, run_id: str) -> None:
         self.path = state / run_id
         with disk.writing(self.path):
-            disk.make_folder(self.path)
-            self._lock = Lock(self.path, f"the run {run_id} is under way in another process")
+            self._lock = _made_and_locked(
+                self.path, f"the run {run_id} is under way in another process"
+            )
 
     def finished(self) -> Mapping[str, Any] | None:
         """What `finish` kept, if the run has finished."""
@@ -84,10 +86,9 @@ class RunFolder:
 
     def let_go(self) -> None:
         """Another process may go on; a folder without anything goes."""
-        if self.path.is_dir() and not any(self.path.iterdir()):
+        with suppress(OSError):  # there is something in it, or another process was quicker
             self.path.rmdir()
-            if not any(self.path.parent.iterdir()):
-                self.path.parent.rmdir()
+            self.path.parent.rmdir()
         self._lock.let_go()
 
     def _remove(self, but: str = "") -> None:
@@ -95,3 +96,12 @@ class RunFolder:
         for path in sorted(self.path.iterdir(), key=lambda path: path.name == CHECKPOINT):
             if path.name != but:
                 disk.remove(path)
+
+
+def _made_and_locked(path: Path, trouble: str) -> Lock:
+    while True:
+        try:
+            disk.make_folder(path)
+            return Lock(path, trouble, is_folder=True)
+        except FileNotFoundError:
+            continue  # a process that let it go has removed it meanwhile

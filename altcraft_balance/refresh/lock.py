@@ -14,21 +14,25 @@ class Lock:
     """An exclusive lock on a file or folder.
 
     Args:
-        path: the folder, or the file, which is made if it is not there.
+        path: the file, which is made if it is not there, or the folder.
         trouble: the sentence for when another process has it.
+        is_folder: whether it is a folder.
 
     Raises:
         ConfigurationError: another process has it.
+        FileNotFoundError: the folder is not there, any more perhaps.
     """
 
-    def __init__(self, path: Path, trouble: str) -> None:
+    def __init__(self, path: Path, trouble: str, *, is_folder: bool = False) -> None:
         self._path = path
+        # Asked for, not looked up: a folder that goes meanwhile must not come back as a file.
+        flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         while True:
-            self._descriptor = _open(path)
+            self._descriptor = os.open(path, flags, 0o600)
             if not _locked(self._descriptor):
                 os.close(self._descriptor)
                 raise ConfigurationError(trouble)
-            if self._is_the_one_there():
+            if self.is_there():
                 return
             os.close(self._descriptor)  # its owner removed it meanwhile
 
@@ -48,7 +52,8 @@ class Lock:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _is_the_one_there(self) -> bool:
+    def is_there(self) -> bool:
+        """Whether what is locked is still what its path names."""
         try:
             there = self._path.stat()
         except FileNotFoundError:
@@ -58,19 +63,14 @@ class Lock:
 
 def is_locked(path: Path) -> bool:
     """Whether a process has a lock on `path` now."""
-    if not path.exists():
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
         return False
-    descriptor = _open(path)
     try:
         return not _locked(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    if path.is_dir():
-        return os.open(path, os.O_RDONLY)
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _locked(descriptor: int) -> bool:
