@@ -50,13 +50,18 @@ class Claim:
             self._refuse_existing()
             with disk.writing(self.path):
                 disk.publish(self.partial, self.path)
-        disk.remove(self._lock_path)
+        with disk.writing(self._lock_path):
+            disk.remove(self._lock_path)
 
     def let_go(self) -> None:
         """Another process may have it; the claim stays for as long as there is a partial file."""
-        if not self.partial.exists():
-            disk.remove(self._lock_path)
-        self._lock.let_go()
+        try:
+            # Once `publish` has removed it, another run may have made one of its own.
+            if self._lock.is_there() and not self.partial.exists():
+                with disk.writing(self._lock_path):
+                    disk.remove(self._lock_path)
+        finally:
+            self._lock.let_go()
 
     def _check_folder(self) -> None:
         folder = self.path.parent
