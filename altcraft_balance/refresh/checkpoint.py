@@ -8,8 +8,8 @@ again, and an output is cut back to what is committed here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -97,7 +97,7 @@ class FileCheckpoint:
             path.touch(mode=0o600)
         self._database = _opened(path, f"file:{_quoted(path)}")
         try:
-            with disk.writing(path):
+            with _using(path):
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
                 if not _version(self._database):
@@ -108,18 +108,21 @@ class FileCheckpoint:
 
     def known(self) -> Known:
         """What the last `commit` kept."""
-        return _known(self._database)
+        with _using(self._path):
+            return _known(self._database)
 
     def last_row(self) -> int:
         """The highest row of which there are answers."""
-        (row,) = self._database.execute("SELECT max(row) FROM answers").fetchone()
+        with _using(self._path):
+            (row,) = self._database.execute("SELECT max(row) FROM answers").fetchone()
         return -1 if row is None else int(row)
 
     def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
         """The answers to rows from `first` to `last`."""
-        found = self._database.execute(
-            "SELECT row, answers FROM answers WHERE row BETWEEN ? AND ?", (first, last)
-        )
+        with _using(self._path):
+            found = self._database.execute(
+                "SELECT row, answers FROM answers WHERE row BETWEEN ? AND ?", (first, last)
+            ).fetchall()
         return {row: orjson.loads(text) for row, text in found}
 
     def commit(
@@ -127,7 +130,7 @@ class FileCheckpoint:
     ) -> None:
         """One transaction, durable when this returns."""
         texts = [(row, orjson.dumps(row_answers)) for row, row_answers in answers]
-        with disk.writing(self._path), self._database:
+        with _using(self._path), self._database:
             self._database.execute("BEGIN")
             self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", texts)
             self._database.execute("DELETE FROM answers WHERE row < ?", (below,))
@@ -142,26 +145,45 @@ class FileCheckpoint:
 
 def look_into(path: Path) -> Known:
     """What the checkpoint `path` knows, which another process may be writing."""
-    with closing(_opened(path, f"file:{_quoted(path)}?mode=ro")) as database:
+    database = _opened(path, f"file:{_quoted(path)}?mode=ro")
+    with closing(database), _using(path):
         return _known(database)
 
 
-def _opened(path: Path, uri: str) -> sqlite3.Connection:
+@contextmanager
+def _using(path: Path) -> Iterator[None]:
+    """Within it, SQLite's errors have a sentence: the disk's are OSErrors, and pass.
+
+    Only a file that is no checkpoint, or a damaged one, is to be dropped.
+    """
     trouble = ""
-    try:
-        database = sqlite3.connect(uri, uri=True, isolation_level=None)
-        version = _version(database)
-        if version not in (0, VERSION):
-            database.close()
-            raise ConfigurationError(
-                f"{path} is of version {version}, and this release knows {VERSION}: finish that "
-                "run with the release that began it, or drop it with fresh=True"
-            )
-        return database
-    except sqlite3.Error as error:
-        trouble = str(error)
+    with disk.writing(path):
+        try:
+            yield
+            return
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            trouble = str(error)
     raise ConfigurationError(
         f"{path} cannot be used: {trouble}; drop the unfinished run with fresh=True"
+    )
+
+
+def _opened(path: Path, uri: str) -> sqlite3.Connection:
+    with _using(path):
+        database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            version = _version(database)
+        except BaseException:
+            database.close()
+            raise
+    if version in (0, VERSION):
+        return database
+    database.close()
+    raise ConfigurationError(
+        f"{path} is of version {version}, and this release knows {VERSION}: finish that run with "
+        "the release that began it, or drop it with fresh=True"
     )
 
 
@@ -171,10 +193,9 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _known(database: sqlite3.Connection) -> Known:
-    try:
-        found = database.execute("SELECT value FROM known WHERE name = 'run'").fetchone()
-    except sqlite3.OperationalError:  # a crash came before the tables
+    if not _version(database):  # a crash came before the tables
         return {}
+    found = database.execute("SELECT value FROM known WHERE name = 'run'").fetchone()
     return {} if found is None else orjson.loads(found[0])
 
 

@@ -57,7 +57,8 @@ class Early:
     def due(self) -> list[Asked]:
         """The next rows in order, some at a time; empty when the next one is not there."""
         if self._filed and self.next_row not in self._waiting:
-            self._recall()
+            with disk.writing(_NAMELESS):
+                self._recall()
         due: list[Asked] = []
         while len(due) < _AT_ONCE and (row := self._waiting.pop(self.next_row, None)) is not None:
             due.append(row)
