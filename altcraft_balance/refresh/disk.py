@@ -63,10 +63,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder `path`, for its owner alone, with those above it."""
+    """Make the folder `path` durably, for its owner alone, with those above it."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(path.parent)
 
 
 def append_to(path: Path, size: int) -> int:

@@ -92,8 +92,9 @@ class RunFolder:
         self._lock.let_go()
 
     def _remove(self, but: str = "") -> None:
-        # The checkpoint goes last of its files: without it the others would be of no use.
-        for path in sorted(self.path.iterdir(), key=lambda path: path.name == CHECKPOINT):
+        # The checkpoint goes first: SQLite drops a journal without its file, while the file without
+        # its journal may be in the middle of a change.
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name != CHECKPOINT):
             if path.name != but:
                 disk.remove(path)
 
