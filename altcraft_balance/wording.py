@@ -16,9 +16,18 @@ from altcraft_balance.errors import ConfigurationError
 
 __all__ = ["called", "renamed"]
 
-#: A plain word such as "name" or "proxy" is a setting's where a sentence begins, and there alone;
-#: one with an underscore wherever it stands, except as the first word of a quoted value.
-_SETTING: Final = re.compile(r"^\w+|(?<!')\b\w*_\w*\b")
+#: A plain word such as "name" or "proxy" is a setting's where a sentence begins, or in a list in
+#: brackets, and there alone; one with an underscore wherever it stands, except as the first word of
+#: a quoted value; and one that is to be switched on is written ``fresh=True``. A part of a path or
+#: of a file's name is none.
+_SETTING: Final = re.compile(
+    r"""\b\w+=True\b
+    | ^\w+\b (?![/\\-]|\.\w)
+    | (?<=\() \w+ (?=[,)])
+    | (?<=,\ ) \w+ (?=[,)])
+    | (?<!['/.\\-]) \b\w*_\w*\b (?![/\\-]|\.\w)""",
+    re.VERBOSE,
+)
 
 
 def renamed(sentence: str, names: Mapping[str, str]) -> str:

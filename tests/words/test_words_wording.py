@@ -6,6 +6,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.wording import called, renamed
 
 NAMES = {"name": "--rate-name", "per_s": "--rate", "base_url": "--base-url", "proxy": "--proxy"}
+NAMES |= {"fresh=True": "--fresh", "run_id": "--run-id", "column": "--column", "keep": "--keep"}
 
 
 @pytest.mark.parametrize(
@@ -21,11 +22,21 @@ NAMES = {"name": "--rate-name", "per_s": "--rate", "base_url": "--base-url", "pr
             "--proxy must look like http://proxy.example",
         ),
         ("kind must be redis, not 'base_url'", "kind must be redis, not 'base_url'"),
+        ("drop it with fresh=True", "drop it with --fresh"),
+        ("fresh starts are free", "fresh starts are free"),
+        (
+            "begun with others (column, output, keep); give another run_id",
+            "begun with others (--column, output, --keep); give another --run-id",
+        ),
+        ("/data/run_id/a.csv exists", "/data/run_id/a.csv exists"),
+        ("run_id.csv is empty", "run_id.csv is empty"),
+        ("column-1.csv is empty", "column-1.csv is empty"),
+        ("column 'x' is not in a.csv", "--column 'x' is not in a.csv"),
         ("", ""),
     ],
 )
 def test_a_setting_is_called_by_its_other_name(sentence, said):
-    """A plain word only where the sentence begins, so that no other word is taken for it."""
+    """A plain word only where it must be meant, so that no other word is taken for it."""
     assert renamed(sentence, NAMES) == said
 
 
