@@ -63,10 +63,14 @@ class ByteSink(RowSink):
             raise ConfigurationError(f"{path} cannot be written: it is a folder")
         self._claim = Claim(path, opening, overwrite=self._overwrite)
         self._size = opening.token or 0
-        if not opening.is_whole:
-            with disk.writing(self._claim.partial):
-                self._descriptor = disk.append_to(self._claim.partial, self._size)
-                disk.sync_folder(path.parent)
+        if opening.token is not None and not opening.is_whole:
+            self._grow(self._claim.partial)
+
+    def _grow(self, partial: Path) -> None:
+        """A new file is made by the first `sync`: a run that cannot begin leaves none behind."""
+        with disk.writing(partial):
+            self._descriptor = disk.append_to(partial, self._size)
+            disk.sync_folder(partial.parent)
 
     def write(self, rows: Sequence[Cells]) -> None:
         """Keep `rows` until `sync`."""
@@ -77,6 +81,8 @@ class ByteSink(RowSink):
         data = b"".join(self._unwritten)
         if self._pack is not None and data:
             data = self._pack(data)
+        if self._descriptor < 0 and self._claim is not None:
+            self._grow(self._claim.partial)
         with disk.writing(self._name):
             disk.write_all(self._descriptor, data)
             if stat.S_ISREG(os.fstat(self._descriptor).st_mode):

@@ -156,12 +156,14 @@ class CsvSink(ByteSink):
         super().__init__(path, overwrite=overwrite)
         self._delimiter = checked_delimiter(delimiter)
         self._encoding = checked_encoding(encoding)
+        self._mark = "".encode(self._encoding)
         self._header = header
         self.settings = {"delimiter": delimiter, "encoding": encoding, "header": header}
 
     def begin(self, columns: tuple[Column, ...]) -> bytes:
-        """The header."""
-        return self.encode([[column.name for column in columns]]) if self._header else b""
+        """The header, after the byte order mark of an encoding that has one."""
+        header = self.encode([[column.name for column in columns]]) if self._header else b""
+        return self._mark + header
 
     def encode(self, rows: Sequence[Cells]) -> bytes:
         """Lines of CSV."""
@@ -170,7 +172,8 @@ class CsvSink(ByteSink):
         plain = _WRITTEN_AS_THEY_ARE.issuperset(map(type, chain.from_iterable(rows)))
         writer.writerows(rows if plain else map(_texts, rows))
         # What was read in an encoding can be written in it; a server's text may not.
-        return text.getvalue().encode(self._encoding, "backslashreplace")
+        data = text.getvalue().encode(self._encoding, "backslashreplace")
+        return data.removeprefix(self._mark)
 
 
 def _texts(row: Cells) -> list[str]:

@@ -8,7 +8,7 @@ run has finished takes the checkpoint's place. Whoever goes on does the next thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +45,8 @@ class RunOptions:
     max_failed: MaxFailed = field(factory=MaxFailed)
     grace_s: float = _DRAIN_S
     on_progress: Callable[[RefreshSummary], object] | None = None
+    #: Is awaited when it is certain that there is something to ask, and before anything is made.
+    ready: Callable[[], Awaitable[object]] | None = None
 
 
 class Run:
@@ -73,7 +75,7 @@ class Run:
         self._desk = Desk()
         self._watch = RunWatch(client, options.max_failed, options.on_progress)
         self._work: Work | None = None
-        self._is_stopped = False
+        self._is_stopped = self._has_begun = False
 
     def stop(self) -> None:
         """Take nothing more; what is asked already has `grace_s` seconds to be answered."""
@@ -113,8 +115,11 @@ class Run:
         folder = await self._folder(stack, identity)
         if folder is not None and await self._has_finished(folder, identity, info):
             return
+        if self._options.ready is not None:
+            await self._options.ready()
         checkpoint = await self._checkpoint(stack, folder)
         known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
+        self._has_begun = bool(known)
         if known:
             identity.check(known["facts"], info.name)
         self._watch.take_up(known)
@@ -122,14 +127,13 @@ class Run:
         if not known:
             await self._desk.call(checkpoint.commit, facts, [], 0)
         outputs = await self._outputs(stack, identity, info, plan, known)
+        self._has_begun = True
         if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
             await self._finish(outputs, folder, identity)
 
     def _plan(self, info: SourceInfo) -> Plan:
-        settings = self._client.settings
-        return Plan(
-            self._asking, info, currency=settings.currency, program=settings.loyalty_program_id
-        )
+        client = self._client.settings
+        return Plan(self._asking, info, currency=client.currency, program=client.loyalty_program_id)
 
     def _identity(self, info: SourceInfo) -> Identity:
         sinks = {"output": self._sink, "errors_to": self._errors_to}
@@ -160,9 +164,15 @@ class Run:
     async def _checkpoint(self, stack: AsyncExitStack, folder: RunFolder | None) -> Checkpoint:
         if folder is None:
             return NoCheckpoint()
+        stack.push_async_callback(self._forget_unbegun, folder)
         checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
         stack.push_async_callback(self._desk.call, checkpoint.close)
         return checkpoint
+
+    async def _forget_unbegun(self, folder: RunFolder) -> None:
+        """A run that got no output leaves nothing."""
+        if not self._has_begun:
+            await self._desk.call(folder.drop)
 
     async def _outputs(
         self,
@@ -232,10 +242,7 @@ class Run:
 
 
 def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
-    def rows(row: Asked) -> list[Cells]:
-        return [plan.output(row.cells, answer) for answer in row.answers]
-
-    return rows
+    return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
 
 
 def _troubled_row(row: Asked) -> list[Cells]:
