@@ -12,10 +12,12 @@ import typer
 from rich.markup import escape
 
 from altcraft_balance.cli.demo import demo
-from altcraft_balance.cli.exits import MEANINGS, ExitCode, code_of
+from altcraft_balance.cli.exits import MEANINGS, CannotWrite, ExitCode, code_of
 from altcraft_balance.cli.get import get
+from altcraft_balance.cli.refresh import refresh
 from altcraft_balance.cli.sandbox import faults_help, sandbox
 from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
+from altcraft_balance.cli.status import status
 from altcraft_balance.cli.stopping import Stopped
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.version import __version__
@@ -59,6 +61,8 @@ def _app() -> typer.Typer:
     )
     app.callback()(_main)
     app.command("get", epilog=_epilog("--email", "GET_EMAIL"))(get)
+    app.command("refresh", epilog=_epilog("--by", "REFRESH_BY"))(refresh)
+    app.command("status", epilog=_epilog("--json", "STATUS_JSON"))(status)
     faults = faults_help()
     app.command("sandbox", epilog=_epilog("--port", "SANDBOX_PORT", faults))(sandbox)
     app.command("demo", epilog=_epilog("--members", "DEMO_MEMBERS"))(demo)
@@ -104,6 +108,9 @@ def _explain(error: Exception) -> ExitCode:
     if isinstance(error, AltcraftBalanceError):
         say_error(str(error))
         return code_of(error)
+    if isinstance(error, CannotWrite):
+        say_error(str(error))
+        return ExitCode.CANNOT_WRITE
     if (usage := _usage_sentence(error)) is not None:
         if usage:
             say_error(usage)

@@ -1,6 +1,6 @@
 """Exit codes: one table for every command.
 
-69, 75 and 77 are those of sysexits.h (EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM).
+69, 74, 75 and 77 are those of sysexits.h (EX_UNAVAILABLE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM).
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from altcraft_balance.errors import (
     NotAMember,
 )
 
-__all__ = ["MEANINGS", "ExitCode", "code_of"]
+__all__ = ["MEANINGS", "CannotWrite", "ExitCode", "code_of"]
+
+
+class CannotWrite(Exception):
+    """A file cannot be written; the sentence says which, and why."""
 
 
 class ExitCode(IntEnum):
@@ -33,6 +37,7 @@ class ExitCode(IntEnum):
     FAILURES = 3
     NOT_A_MEMBER = 4
     UNREACHABLE = 69
+    CANNOT_WRITE = 74
     STOPPED = 75
     REFUSED = 77
 
@@ -43,11 +48,12 @@ MEANINGS: Final = MappingProxyType(
         ExitCode.DONE: "done",
         ExitCode.BUG: "a bug in this program",
         ExitCode.USAGE: "wrong usage or settings; nothing was asked",
-        ExitCode.FAILURES: "finished, but not everything was found",
+        ExitCode.FAILURES: "finished, but more failed than may fail",
         ExitCode.NOT_A_MEMBER: "the member is not in the program (get)",
         ExitCode.UNREACHABLE: "the server cannot be reached",
+        ExitCode.CANNOT_WRITE: "a file cannot be written; run it again",
         ExitCode.STOPPED: "stopped by a signal; run it again",
-        ExitCode.REFUSED: "the server refuses the token or the account (401, 402, 403)",
+        ExitCode.REFUSED: "the server refuses the token, the account or everybody",
     }
 )
 # 407 is a proxy's way to say 401; the envelope has no such code.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -94,9 +94,9 @@ def _environment(context: typer.Context, typed: set[str]) -> dict[str, str]:
     """The variables, as if every option had been one."""
     environ = dict(os.environ)
     for name, value in context.params.items():
-        if name not in _VARIABLES or value is None or value == []:
+        if name not in _VARIABLES or value is None or value in ([], ()):
             continue
-        if isinstance(value, list):  # an option that may be repeated: one is the client's own
+        if isinstance(value, list | tuple):  # of one that may be repeated, one is the client's own
             environ[PREFIX + _VARIABLES[name]] = value[0] if len(value) == 1 else ""
         else:
             environ[PREFIX + _VARIABLES[name]] = str(value)
@@ -137,8 +137,8 @@ def _source(context: typer.Context, name: str) -> str:
     return "" if source is None else source.name
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _check_typed(context: typer.Context, typed: set[str]) -> None:

@@ -1,17 +1,19 @@
 """Ctrl-C and SIGTERM: the running coroutine is cancelled, cleans up, and `Stopped` comes out.
 
-The first signal asks; a second one, during the cleaning up, cancels that as well.
+The first signal asks; a second one, during the cleaning up, cancels that as well. Work that can end
+gently says how: then the first signal does that, and the second one cancels.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, Final, TypeVar
 
-__all__ = ["Stopped", "run_until_signal"]
+__all__ = ["Stopped", "run_until_signal", "stoppable"]
 
 _T = TypeVar("_T")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -21,22 +23,31 @@ class Stopped(Exception):
     """A signal ended the work before its time."""
 
 
-def run_until_signal(work: Coroutine[Any, Any, _T]) -> _T:
+def run_until_signal(
+    work: Coroutine[Any, Any, _T], *, gently: Callable[[], object] | None = None
+) -> _T:
     """Run `work` on an event loop of its own.
+
+    Args:
+        work: what is run.
+        gently: is called on the loop by the first signal; `work` then ends by itself, and what it
+            gives comes out. None: the first signal cancels it.
 
     Raises:
         Stopped: SIGINT or SIGTERM came; `work` was cancelled and has ended.
     """
-    return asyncio.run(_stoppable(work))
+    return asyncio.run(_stoppable(work, gently))
 
 
-async def _stoppable(work: Coroutine[Any, Any, _T]) -> _T:
+async def _stoppable(work: Coroutine[Any, Any, _T], gently: Callable[[], object] | None) -> _T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     signals: list[int] = []
 
     def stop(number: int) -> None:
         signals.append(number)
-        if task is not None:
+        if gently is not None and len(signals) == 1:
+            gently()
+        elif task is not None:
             task.cancel()
 
     for number in _SIGNALS:
@@ -53,3 +64,25 @@ async def _stoppable(work: Coroutine[Any, Any, _T]) -> _T:
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.remove_signal_handler(number)
     raise Stopped(signal.Signals(signals[0]).name)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within it, what is done without a loop is ended by a signal, wherever it is.
+
+    Raises:
+        Stopped: SIGINT or SIGTERM came.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+    before = {}
+    for number in _SIGNALS:
+        with suppress(ValueError):  # outside the main thread
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -19,17 +19,17 @@ from altcraft_balance.refresh import disk
 from altcraft_balance.refresh.checkpoint import FileCheckpoint
 from altcraft_balance.refresh.lock import Lock
 
-__all__ = ["CHECKPOINT", "FINISHED", "RunFolder", "checked_run_id", "usual_state"]
+__all__ = ["CHECKPOINT", "FINISHED", "STATE", "RunFolder", "checked_run_id", "usual_state"]
 
 CHECKPOINT: Final = "checkpoint.sqlite"
 FINISHED: Final = "finished.json"
-_STATE: Final = ".altcraft-balance"
+STATE: Final = ".altcraft-balance"
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 def usual_state(output: Path) -> Path:
     """The folder of all runs' state, beside their output."""
-    return output.absolute().parent / _STATE
+    return output.absolute().parent / STATE
 
 
 def checked_run_id(run_id: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import field, frozen
 
@@ -31,8 +31,6 @@ from altcraft_balance.refresh.work import Work
 
 __all__ = ["Run", "RunOptions"]
 
-_DRAIN_S: Final = 10.0
-
 
 @frozen(kw_only=True)
 class RunOptions:
@@ -43,7 +41,7 @@ class RunOptions:
     fresh: bool = False
     give_up: bool = False
     max_failed: MaxFailed = field(factory=MaxFailed)
-    grace_s: float = _DRAIN_S
+    grace_s: float = 10.0
     on_progress: Callable[[RefreshSummary], object] | None = None
     #: Is awaited when it is certain that there is something to ask, and before anything is made.
     ready: Callable[[], Awaitable[object]] | None = None
@@ -59,6 +57,9 @@ class Run:
         asking: what is asked about a row.
         options: how.
         errors_to: where those rows of the source go that had no success.
+
+    Attributes:
+        has_begun: it has its outputs: until it has finished, it can go on.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Run:
         self._desk = Desk()
         self._watch = RunWatch(client, options.max_failed, options.on_progress)
         self._work: Work | None = None
-        self._is_stopped = self._has_begun = False
+        self._is_stopped = self.has_begun = False
 
     def stop(self) -> None:
         """Take nothing more; what is asked already has `grace_s` seconds to be answered."""
@@ -119,7 +120,7 @@ class Run:
             await self._options.ready()
         checkpoint = await self._checkpoint(stack, folder)
         known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
-        self._has_begun = bool(known)
+        self.has_begun = bool(known)
         if known:
             identity.check(known["facts"], info.name)
         self._watch.take_up(known)
@@ -127,7 +128,7 @@ class Run:
         if not known:
             await self._desk.call(checkpoint.commit, facts, [], 0)
         outputs = await self._outputs(stack, identity, info, plan, known)
-        self._has_begun = True
+        self.has_begun = True
         if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
             await self._finish(outputs, folder, identity)
 
@@ -171,7 +172,7 @@ class Run:
 
     async def _forget_unbegun(self, folder: RunFolder) -> None:
         """A run that got no output leaves nothing."""
-        if not self._has_begun:
+        if not self.has_begun:
             await self._desk.call(folder.drop)
 
     async def _outputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from attrs import fields, frozen
 from altcraft_balance.refresh.answer import STATUSES
 from altcraft_balance.refresh.tally import Tally
 
-__all__ = ["RefreshSummary", "RunState", "counted"]
+__all__ = ["RefreshSummary", "RunState", "counted", "nothing_done"]
 
 RunState: TypeAlias = Literal[
     "running", "stopped", "finished", "finished_before", "too_many_failed", "same_error", "broken"
@@ -126,4 +126,21 @@ def counted(tally: Tally, **facts: Any) -> RefreshSummary:
         p50_s=tally.times.percentile(50),
         p99_s=tally.times.percentile(99),
         **facts,
+    )
+
+
+def nothing_done(source: str) -> RefreshSummary:
+    """The summary of a run that has no name yet."""
+    return counted(
+        Tally(),
+        run_id="",
+        state="running",
+        reason="",
+        source=source,
+        output="",
+        total=None,
+        total_is_exact=True,
+        is_within_max_failed=True,
+        started_at=datetime.now(UTC),
+        settings=MappingProxyType({}),
     )

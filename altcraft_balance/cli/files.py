@@ -1,0 +1,174 @@
+"""Sources and sinks, as their names say which they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from altcraft_balance.cli.refresh_options import Told
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.compression import format_suffix
+from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.port import RowSink, RowSource
+
+__all__ = ["STANDARD", "Files"]
+
+#: What stands for standard input and standard output.
+STANDARD: Final = "-"
+_FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+_TEXT: Final = ("csv", "tsv")
+_DELIMITERS: Final = {"csv": None, "tsv": "\t"}
+_ESCAPES: Final = {r"\t": "\t", "tab": "\t"}
+
+
+@frozen
+class Files:
+    """What is read and what is written; nothing of it is opened yet.
+
+    Attributes:
+        told: what the command was told.
+        out: where the output goes.
+        input_format: one of ``csv``, ``tsv``, ``jsonl``, ``parquet``.
+        sink: the output.
+        errors_to: where the rows without an answer go, if anywhere.
+    """
+
+    told: Told
+    out: str
+    input_format: str
+    sink: RowSink
+    errors_to: RowSink | None
+
+    @classmethod
+    def of(cls, told: Told) -> Files:
+        """The files that `told` speaks of.
+
+        Raises:
+            ConfigurationError: one is of a format that is not known, or two are the same.
+        """
+        if told.out is None:
+            raise ConfigurationError("--out must say where the balances go: a file, or -")
+        _check_distinct(told, told.out)
+        input_format = _format_of(told.input, told.input_format, "--input-format")
+        output_format = _format_of(told.out, told.output_format, "--output-format")
+        _check_options(told, input_format, output_format)
+        sink = _sink(told.out, output_format, told, like_input=False)
+        errors_to = None
+        if told.errors_to is not None:
+            errors_format = _format_of(told.errors_to, None, "--errors-to a name that ends so")
+            errors_to = _sink(told.errors_to, errors_format, told, like_input=True)
+        return cls(told, told.out, input_format, sink, errors_to)
+
+    @property
+    def reads_standard_input(self) -> bool:
+        """Whether rows come from standard input."""
+        return self.told.input == STANDARD
+
+    @property
+    def writes_standard_output(self) -> bool:
+        """Whether the output goes to standard output."""
+        return self.out == STANDARD
+
+    def source(self, spool: Path | None) -> RowSource:
+        """What is read: `spool` in the place of standard input."""
+        told, path = self.told, spool or Path(self.told.input)
+        if self.input_format == "parquet":
+            from altcraft_balance.refresh.parquet_source import ParquetSource
+
+            return ParquetSource(path)
+        source: CsvSource | JsonLinesSource
+        if self.input_format == "jsonl":
+            source = JsonLinesSource(path)
+        else:
+            source = CsvSource(
+                path,
+                delimiter=_delimiter(told, self.input_format),
+                encoding=told.encoding or "utf-8",
+                header=not told.no_header,
+            )
+        if spool is not None:
+            source.name = "standard input"
+        return source
+
+
+def _format_of(path: str, given: str | None, option: str) -> str:
+    if given is not None:
+        if given not in _FORMATS.values():
+            raise ConfigurationError(f"{option} must be csv, tsv, jsonl or parquet, not {given!r}")
+    elif path == STANDARD:
+        given = "csv"
+    elif path.endswith("/") or Path(path).is_dir():
+        given = "parquet"
+    else:
+        given = _FORMATS.get(format_suffix(Path(path)))
+    if given is None:
+        raise ConfigurationError(
+            f"{path} ends in none of {', '.join(_FORMATS)} (.gz or .zst may follow): give {option}"
+        )
+    if given == "parquet" and path == STANDARD:
+        raise ConfigurationError("Parquet is read from a file, and written to one: name it")
+    return given
+
+
+def _sink(path: str, kind: str, told: Told, *, like_input: bool) -> RowSink:
+    if kind == "parquet":
+        if format_suffix(Path(path)) != Path(path).suffix.lower():
+            raise ConfigurationError(f"{path}: Parquet is compressed inside, so name it .parquet")
+        from altcraft_balance.refresh.parquet_sink import ParquetSink
+
+        scale = {} if told.amount_scale is None else {"amount_scale": told.amount_scale}
+        return ParquetSink(path, overwrite=told.overwrite, **scale)
+    if kind == "jsonl":
+        return JsonLinesSink(path, overwrite=told.overwrite)
+    if not like_input:
+        return CsvSink(path, delimiter=_DELIMITERS[kind] or ",", overwrite=told.overwrite)
+    return CsvSink(
+        path,
+        delimiter=_delimiter(told, kind) or ",",
+        encoding=told.encoding or "utf-8",
+        header=not told.no_header,
+        overwrite=told.overwrite,
+    )
+
+
+def _delimiter(told: Told, kind: str) -> str | None:
+    given = told.delimiter
+    return _DELIMITERS[kind] if given is None else _ESCAPES.get(given, given)
+
+
+def _check_options(told: Told, input_format: str, output_format: str) -> None:
+    """Refuse what would have no effect: whoever gives it expects one."""
+    of_text = {
+        "--delimiter": told.delimiter is not None,
+        "--encoding": told.encoding is not None,
+        "--no-header": told.no_header,
+    }
+    given = [option for option, is_given in of_text.items() if is_given]
+    if given and input_format not in _TEXT:
+        raise ConfigurationError(f"{given[0]} is for CSV and TSV, and the input is neither")
+    if told.amount_scale is not None and output_format != "parquet":
+        raise ConfigurationError("--amount-scale is for Parquet: other formats keep all digits")
+
+
+def _check_distinct(told: Told, out: str) -> None:
+    """No file may be written twice, or read and written."""
+    named = {"INPUT": told.input, "--out": out}
+    named |= {"--errors-to": told.errors_to or "", "--summary": told.summary or ""}
+    seen: dict[Path, str] = {}
+    for name, path in named.items():
+        if not path or (path == STANDARD and name == "INPUT"):
+            continue
+        # Standard input is no file that anything else could be.
+        there = Path(path) if path == STANDARD else Path(path).resolve()
+        if there in seen:
+            raise ConfigurationError(f"{seen[there]} and {name} are the same: {path}")
+        seen[there] = name

@@ -1,0 +1,193 @@
+"""``altcraft-balance refresh``: the balances of all members in a file, into a file."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from altcraft_balance.cli import options
+from altcraft_balance.cli import refresh_options as told_by
+from altcraft_balance.cli.dry_run import show_dry_run
+from altcraft_balance.cli.exits import ExitCode
+from altcraft_balance.cli.files import Files
+from altcraft_balance.cli.kept_summary import Kept, kept_summary
+from altcraft_balance.cli.refresh_options import CALLED, Told
+from altcraft_balance.cli.refresh_run import Refresh
+from altcraft_balance.cli.show import harmless, screen
+from altcraft_balance.cli.stopping import stoppable
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.models import CurrencyEid
+from altcraft_balance.refresh.folder import usual_state
+from altcraft_balance.refresh.plan import Asking, guessed_column
+from altcraft_balance.refresh.port import Rows, RowSource, SourceInfo
+from altcraft_balance.refresh.selection import FirstRows, Sample
+from altcraft_balance.refresh.spool import Spool, spooled
+from altcraft_balance.wording import called
+
+__all__ = ["refresh"]
+
+_SPOKEN: Final = {"email": "e-mail", "phone": "phone", "profile_id": "profile id"}
+_BY: Final = (
+    "--by must say how members are found: email, phone, profile_id, custom:FIELD or "
+    "custom-int:FIELD"
+)
+
+
+def refresh(
+    context: typer.Context,
+    input: told_by.Input,  # noqa: A002 - what it is
+    out: told_by.Out = None,
+    by: told_by.By = None,
+    column: told_by.MemberColumn = None,
+    program_column: told_by.ProgramColumn = None,
+    currency_column: told_by.CurrencyColumn = None,
+    input_format: told_by.InputFormat = None,
+    delimiter: told_by.Delimiter = None,
+    encoding: told_by.Encoding = None,
+    no_header: told_by.NoHeader = False,
+    limit: told_by.Limit = None,
+    sample: told_by.Sample = None,
+    output_format: told_by.OutputFormat = None,
+    keep: told_by.Keep = None,
+    prefix: told_by.Prefix = "",
+    no_member: told_by.NoMember = False,
+    errors_to: told_by.ErrorsTo = None,
+    amount_scale: told_by.AmountScale = None,
+    overwrite: told_by.Overwrite = False,
+    summary: told_by.Summary = None,
+    max_failed: told_by.MaxFailed = "0",
+    run_id: told_by.RunId = None,
+    state: told_by.State = None,
+    fresh: told_by.Fresh = False,
+    finish: told_by.Finish = False,
+    dry_run: told_by.DryRun = False,
+    progress: told_by.Progress = "auto",
+    base_url: options.BaseUrl = None,
+    token_file: options.TokenFile = None,
+    allow_http: options.AllowHttp = None,
+    ca_file: options.CaFile = None,
+    client_cert: options.ClientCert = None,
+    proxy: options.Proxy = None,
+    trust_env: options.TrustEnv = None,
+    program: options.Program = None,
+    currency_eid: options.CurrencyEids = None,
+    currency_iid: options.CurrencyIid = None,
+    format: options.Format = None,  # noqa: A002 - Altcraft's word
+    auth: options.Auth = None,
+    not_a_member: options.NotAMember = None,
+    row_deadline: options.RowDeadline = None,
+    attempt_timeout: options.AttemptTimeout = None,
+    max_attempts: options.MaxAttempts = None,
+    request_ids: options.RequestIds = None,
+    concurrency: options.Concurrency = None,
+    rate: options.Rate = None,
+    rate_store: options.RateStore = None,
+    rate_name: options.RateName = None,
+    rate_workers: options.RateWorkers = None,
+) -> int:
+    """Look up the members in a file, and write a row for each, in order.
+
+    A run that is interrupted, in whatever way, goes on with the same command.
+    """
+    # typer wants every option as a parameter; they are read from the context.
+    told = Told.by_context(context)
+    with (
+        kept_summary(told.summary, told.input) as kept,
+        options.called_as_given(context),
+        called(CALLED),
+    ):
+        return _refresh(context, told, kept)
+
+
+def _refresh(context: typer.Context, told: Told, kept: Kept) -> ExitCode:
+    files = Files.of(told)
+    asks, needs_program = not told.dry_run, told.program_column is None
+    arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
+    client = BalanceClient(**arguments)
+    with ExitStack() as stack:
+        with stoppable():
+            spool = _spool(stack, files)
+            source = _part(told, files.source(None if spool is None else spool.path))
+            source, asking = _asking(told, source)
+            if told.dry_run:
+                show_dry_run(source, asking, client)
+                return ExitCode.DONE
+        work = Refresh(
+            told=told, files=files, source=source, asking=asking, client=client, kept=kept
+        )
+        try:
+            return work.do()
+        finally:
+            if spool is not None:
+                spool.is_kept = kept.goes_on and not files.writes_standard_output
+
+
+def _spool(stack: ExitStack, files: Files) -> Spool | None:
+    """Standard input as a file, if that is what is read."""
+    if not files.reads_standard_input:
+        return None
+    state = None
+    if files.sink.path is not None and not files.told.dry_run:
+        told_state = files.told.state
+        state = usual_state(files.sink.path) if told_state is None else Path(told_state)
+    return stack.enter_context(spooled(sys.stdin.buffer, state))
+
+
+def _part(told: Told, source: RowSource) -> RowSource:
+    if told.limit is not None:
+        source = FirstRows(source, told.limit)
+    return source if told.sample is None else Sample(source, told.sample)
+
+
+def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:
+    """What is asked about a row; the source was looked into if that had to be guessed."""
+    by, column = told.by, told.column
+    if by is None:
+        source = _Described(source)
+        by, column = _guessed(source, column)
+    eids = told.currency_eid or []
+    return source, Asking(
+        by=by,
+        column=column,
+        program_column=told.program_column,
+        currency_column=told.currency_column,
+        currencies=tuple(map(CurrencyEid, eids)) if len(eids) > 1 else (),
+        keep=told.kept(),
+        prefix=told.prefix,
+        with_member=not told.no_member,
+    )
+
+
+def _guessed(source: RowSource, column: str | None) -> tuple[str, str]:
+    """The way and the column, if there is somebody to contradict."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigurationError(_BY)
+    guess = guessed_column(source.describe().columns if column is None else [column])
+    if guess is None:
+        raise ConfigurationError(_BY)
+    by, column = guess
+    sentence = f"taking column {column!r} as the member's {_SPOKEN[by]}: --by {by}"
+    screen(stderr=True).print(harmless(sentence), soft_wrap=True)
+    return guess
+
+
+class _Described:
+    """A source that is described once: what was read to guess is not read again."""
+
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+        self._info: SourceInfo | None = None
+
+    def describe(self) -> SourceInfo:
+        """What it has."""
+        self._info = self._info or self._source.describe()
+        return self._info
+
+    def rows(self, skip: int) -> Rows:
+        """Its rows."""
+        return self._source.rows(skip)

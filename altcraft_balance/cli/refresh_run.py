@@ -1,0 +1,158 @@
+"""A run of ``refresh``: it is done, told of, stopped by signals, and judged at its end."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from altcraft_balance.cli.exits import CannotWrite, ExitCode
+from altcraft_balance.cli.files import Files
+from altcraft_balance.cli.kept_summary import Kept
+from altcraft_balance.cli.refresh_options import CALLED, Told
+from altcraft_balance.cli.refresh_progress import Teller, telling
+from altcraft_balance.cli.show import harmless, rows, say_error, screen, silence
+from altcraft_balance.cli.stopping import run_until_signal
+from altcraft_balance.cli.summary_table import described, rows_done
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.plan import Asking
+from altcraft_balance.refresh.port import RowSource
+from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.summary import RefreshSummary
+from altcraft_balance.wording import renamed
+
+__all__ = ["Refresh"]
+
+_GRACE_S = 10.0
+_STOPPING = (
+    "Stopping: nothing more is asked, and what is on the way has up to 10 s; once more stops at "
+    "once."
+)
+_NO_READER = "the reader of standard output has left"
+_NO_CHECKPOINT = "Standard output has no checkpoint: a run that is stopped begins anew."
+
+
+@frozen(kw_only=True)
+class Refresh:
+    """What is to be done.
+
+    Attributes:
+        told: what the command was told.
+        files: where rows go.
+        source: where they come from.
+        asking: what is asked about a row.
+        client: who asks; it is not open yet.
+        kept: is given the summary, however it ends.
+    """
+
+    told: Told
+    files: Files
+    source: RowSource
+    asking: Asking
+    client: BalanceClient
+    kept: Kept
+
+    def do(self) -> ExitCode:
+        """Do it, show what came of it, and give the exit code.
+
+        Raises:
+            Stopped: a second signal came.
+            CannotWrite: a file, or the state, cannot be written.
+            AltcraftBalanceError: the run, or its client, cannot go on.
+        """
+        try:
+            summary = self._summary()
+        except BrokenPipeError:  # the reader of the output has left
+            silence(sys.stdout)
+            self.kept.summary = evolve(self.kept.summary, state="stopped", reason=_NO_READER)
+            return ExitCode.STOPPED
+        except OSError as error:
+            trouble = error.strerror or type(error).__name__
+        else:
+            return self._judged(summary)
+        raise CannotWrite(trouble)
+
+    def _summary(self) -> RefreshSummary:
+        with telling(screen(stderr=True), self.told.progress) as teller:
+            if self.files.writes_standard_output and self.told.progress != "off":
+                teller.say(_NO_CHECKPOINT)
+            run = self._run(teller)
+            try:
+                summary = run_until_signal(self._do(run), gently=partial(_stop, run, teller))
+            finally:
+                self.kept.summary = run.summary()
+                self.kept.goes_on = run.has_begun and not self.kept.summary.is_finished
+            teller.tell(summary, self.client.stats())
+        return summary
+
+    def _run(self, teller: Teller) -> Run:
+        told, client = self.told, self.client
+        state = None if told.state is None or self.files.writes_standard_output else told.state
+        options = RunOptions(
+            run_id=told.run_id,
+            state=None if state is None else Path(state),
+            fresh=told.fresh,
+            give_up=told.finish,
+            max_failed=MaxFailed.read(told.max_failed),
+            grace_s=_GRACE_S,
+            on_progress=lambda summary: teller.tell(summary, client.stats()),
+            # A wrong host is said at once; who asks nothing needs no connection.
+            ready=partial(client.open, warm=0 if told.finish else 1),
+        )
+        sinks = (self.files.sink, self.files.errors_to)
+        return Run(self.source, sinks[0], client, self.asking, options, sinks[1])
+
+    async def _do(self, run: Run) -> RefreshSummary:
+        try:
+            return await run.do()
+        finally:
+            await self.client.aclose(grace_s=0)
+
+    # ── at the end ───────────────────────────────────────────────────────────────────────────
+
+    def _judged(self, summary: RefreshSummary) -> ExitCode:
+        if summary.state == "finished_before":
+            screen().print(harmless(_finished_before(summary)), soft_wrap=True)
+            return ExitCode.DONE
+        on_stderr = self.files.writes_standard_output
+        if not (on_stderr and self.told.progress == "json"):  # which has had it all
+            screen(stderr=on_stderr).print(rows(described(summary)))
+        code, sentence = _verdict(summary)
+        if sentence:
+            say_error(sentence)
+        return code
+
+
+def _stop(run: Run, teller: Teller) -> None:
+    teller.say(_STOPPING)
+    run.stop()
+
+
+def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
+    """The exit code, and what there is to say about it."""
+    reason = renamed(summary.reason, CALLED)
+    if summary.state == "same_error":
+        return ExitCode.REFUSED, reason
+    if summary.state == "too_many_failed":
+        return ExitCode.FAILURES, reason
+    if summary.state == "stopped":
+        again = "run the same command again to go on" if summary.output else "it begins anew"
+        return ExitCode.STOPPED, f"stopped at {rows_done(summary)} rows: {again}"
+    if not summary.is_within_max_failed:
+        allowed = summary.settings["max_failed"]
+        return ExitCode.FAILURES, f"more failed than --max-failed allows ({allowed})"
+    return ExitCode.DONE, ""
+
+
+def _finished_before(summary: RefreshSummary) -> str:
+    began = summary.started_at.strftime("%Y-%m-%d %H:%M UTC")
+    there = Path(summary.output).exists()
+    lies = f"{summary.output} has" if there else f"{summary.output}, which has gone, had"
+    return (
+        f"Nothing was sent: the run {summary.run_id}, begun {began}, has finished before, and "
+        f"{lies} its rows; to ask anew, add --fresh{' --overwrite' if there else ''}, or give "
+        "another --run-id."
+    )

@@ -1,0 +1,57 @@
+"""``altcraft-balance status``: runs that are under way, unfinished or finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from altcraft_balance.cli.show import rows, screen, show_json
+from altcraft_balance.cli.summary_table import described
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.folder import STATE
+from altcraft_balance.refresh.seen import SeenRun, runs_in
+from altcraft_balance.wording import called
+
+__all__ = ["status"]
+
+_CALLED: Final = {"fresh=True": "--fresh"}
+
+
+def status(
+    state: Annotated[
+        str,
+        typer.Argument(metavar="[STATE]", help="The folder of all runs' state, or of one run."),
+    ] = STATE,
+    json: Annotated[
+        bool,
+        typer.Option("--json", metavar="", help="Print it for programs.", show_envvar=False),
+    ] = False,
+) -> None:
+    """Show how far runs have come, from their state: it lies beside their output."""
+    folder = Path(state)
+    if not folder.is_dir() and state != STATE:
+        raise ConfigurationError(f"there is no folder {state}")
+    with called(_CALLED):
+        seen = list(runs_in(folder)) if folder.is_dir() else []
+    if json:
+        show_json({"runs": [_as_dict(run) for run in seen]})
+        return
+    if not seen:
+        screen().print(f"No run has its state in {state}.", soft_wrap=True)
+    for number, run in enumerate(seen):
+        if number:
+            screen().print()
+        screen().print(rows(_described(run)))
+
+
+def _described(run: SeenRun) -> list[tuple[str, str]]:
+    if run.summary is None:
+        return [("Run", run.run_id), ("State", f"{run.word}, without a row yet")]
+    return list(described(run.summary, run.word))
+
+
+def _as_dict(run: SeenRun) -> dict[str, Any]:
+    summary = {} if run.summary is None else run.summary.as_dict()
+    return {**summary, "run_id": run.run_id, "state": run.word}
