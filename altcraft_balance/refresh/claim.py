@@ -1,9 +1,15 @@
-"""One output belongs to one run: ``OUT.lock`` says to which, and is locked while it goes on."""
+"""One output belongs to one run: ``OUT.lock`` says to which, and is locked while it goes on.
+
+It grows as ``OUT.partial``, a file or a folder. What grew as a folder and shall be a file is
+joined into ``OUT.partial.whole``; from then on the folder is of no use. A folder that replaces
+another one takes it in until it has its name.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh import disk
@@ -18,8 +24,16 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
+#: What a folder that is being replaced is called inside the new one: no reader looks there.
+_REPLACED: Final = "_replaced"
+
+
 class Claim:
     """An output of ours.
+
+    Attributes:
+        partial: where it grows.
+        whole: what `partial`, then a folder, was joined into, and is durable; it need not be.
 
     Args:
         path: the output's name.
@@ -32,6 +46,7 @@ class Claim:
 
     def __init__(self, path: Path, opening: Opening, *, overwrite: bool) -> None:
         self.path, self.partial = path, partial_of(path)
+        self.whole = path.with_name(f"{self.partial.name}.whole")
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._overwrite = overwrite
         self._check_folder()
@@ -46,10 +61,16 @@ class Claim:
 
     def publish(self) -> None:
         """What grew is whole: give it its name. Does nothing when that was done before."""
-        if self.partial.exists() or not self.path.exists():
-            self._refuse_existing()
-            with disk.writing(self.path):
+        with disk.writing(self.path):
+            if self.whole.exists():
+                disk.remove(self.partial)
+                disk.publish(self.whole, self.partial)
+            if self.partial.exists() or not self.path.exists():
+                self._refuse_existing()
+                self._set_aside()
                 disk.publish(self.partial, self.path)
+            if self.path.is_dir():
+                disk.remove(self.path / _REPLACED)
         with disk.writing(self._lock_path):
             disk.remove(self._lock_path)
 
@@ -57,11 +78,25 @@ class Claim:
         """Another process may have it; the claim stays for as long as there is a partial file."""
         try:
             # Once `publish` has removed it, another run may have made one of its own.
-            if self._lock.is_there() and not self.partial.exists():
+            if self._lock.is_there() and not self._has_grown():
                 with disk.writing(self._lock_path):
                     disk.remove(self._lock_path)
         finally:
             self._lock.let_go()
+
+    def _has_grown(self) -> bool:
+        return self.partial.exists() or self.whole.exists()
+
+    def _set_aside(self) -> None:
+        # A folder cannot be renamed over another one.
+        if self.partial.is_dir() and self.path.exists():
+            disk.remove(self.partial / _REPLACED)
+            disk.publish(self.path, self.partial / _REPLACED)
+
+    def _put_back(self) -> None:
+        replaced = self.partial / _REPLACED
+        if self.partial.is_dir() and replaced.exists() and not self.path.exists():
+            disk.publish(replaced, self.path)
 
     def _check_folder(self) -> None:
         folder = self.path.parent
@@ -72,15 +107,18 @@ class Claim:
 
     def _take(self, opening: Opening) -> None:
         if not opening.is_whole:
+            self._put_back()
             self._refuse_existing()
         owner = self._lock.read()
-        if owner != opening.run_id and self.partial.exists():
+        if owner != opening.run_id and self._has_grown():
             if not opening.fresh:
                 raise ConfigurationError(
                     f"{self.partial} belongs to {_named(owner)}: repeat that run's command to go "
                     "on with it, or drop it with fresh=True"
                 )
             disk.remove(self.partial)
+        if not opening.is_whole:
+            disk.remove(self.whole)
         if owner != opening.run_id:
             self._lock.note(opening.run_id)
 
