@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from altcraft_balance.refresh.job import refresh_balances as refresh_balances
     from altcraft_balance.refresh.json_lines import JsonLinesSink as JsonLinesSink
     from altcraft_balance.refresh.json_lines import JsonLinesSource as JsonLinesSource
+    from altcraft_balance.refresh.parquet_sink import ParquetSink as ParquetSink
+    from altcraft_balance.refresh.parquet_source import ParquetSource as ParquetSource
     from altcraft_balance.refresh.port import BadRow as BadRow
     from altcraft_balance.refresh.port import Column as Column
     from altcraft_balance.refresh.port import Opening as Opening
@@ -103,6 +105,8 @@ _HOMES: Final = {
     "refresh.csv_file": ("CsvSink", "CsvSource"),
     "refresh.job": ("refresh_balances",),
     "refresh.json_lines": ("JsonLinesSink", "JsonLinesSource"),
+    "refresh.parquet_sink": ("ParquetSink",),
+    "refresh.parquet_source": ("ParquetSource",),
     "refresh.port": ("BadRow", "Column", "Opening", "RowSink", "RowSource", "SourceInfo"),
     "refresh.summary": ("RefreshSummary",),
     "sandbox": ("Sandbox",),

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -98,13 +98,20 @@ class ByteSink(RowSink):
 
     def close(self) -> None:
         """Close the file and let the claim go."""
-        if self._claim is None:
+        self._end(Claim.let_go)
+
+    def discard(self) -> None:
+        """Remove what grew."""
+        self._end(Claim.discard)
+
+    def _end(self, end: Callable[[Claim], object]) -> None:
+        claim, self._claim = self._claim, None
+        if claim is None:
             return
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        self._claim.let_go()
-        self._claim = None
+        end(claim)
 
     @property
     def _name(self) -> Path:

@@ -16,7 +16,7 @@ from altcraft_balance.refresh import disk
 from altcraft_balance.refresh.lock import Lock
 from altcraft_balance.refresh.port import Opening
 
-__all__ = ["Claim", "partial_of"]
+__all__ = ["Claim", "check_folder_of", "partial_of"]
 
 
 def partial_of(path: Path) -> Path:
@@ -49,7 +49,7 @@ class Claim:
         self.whole = path.with_name(f"{self.partial.name}.whole")
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._overwrite = overwrite
-        self._check_folder()
+        check_folder_of(path)
         with disk.writing(self._lock_path):
             self._lock = Lock(self._lock_path, f"{path} is being written by another run")
         try:
@@ -84,6 +84,13 @@ class Claim:
         finally:
             self._lock.let_go()
 
+    def discard(self) -> None:
+        """What grew is worth nothing: remove it, and let go."""
+        with disk.writing(self.partial):
+            disk.remove(self.partial)
+            disk.remove(self.whole)
+        self.let_go()
+
     def _has_grown(self) -> bool:
         return self.partial.exists() or self.whole.exists()
 
@@ -97,13 +104,6 @@ class Claim:
         replaced = self.partial / _REPLACED
         if self.partial.is_dir() and replaced.exists() and not self.path.exists():
             disk.publish(replaced, self.path)
-
-    def _check_folder(self) -> None:
-        folder = self.path.parent
-        if not folder.is_dir():
-            raise ConfigurationError(f"{self.path} cannot be written: there is no folder {folder}")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"{self.path} cannot be written: permission denied")
 
     def _take(self, opening: Opening) -> None:
         if not opening.is_whole:
@@ -128,6 +128,19 @@ class Claim:
         raise ConfigurationError(
             f"{self.path} exists: name another output, or replace it at the end with overwrite=True"
         )
+
+
+def check_folder_of(path: Path) -> None:
+    """Refuse a `path` that no file can have.
+
+    Raises:
+        ConfigurationError: its folder is not there, or not ours to write in.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{path} cannot be written: permission denied")
 
 
 def _named(owner: str) -> str:

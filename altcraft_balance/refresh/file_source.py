@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,16 +17,20 @@ from altcraft_balance.refresh import disk
 from altcraft_balance.refresh.compression import is_damage, unpacked
 from altcraft_balance.refresh.port import BadRow, Cells, ColumnType, SourceInfo
 
-__all__ = ["FileSource", "HashingFile"]
+__all__ = ["FileSource", "Interrupted"]
 
 _BUFFER: Final = 1 << 18
 
 
-class HashingFile(io.RawIOBase):
-    """A file whose content is hashed while it is read."""
+class Interrupted(Exception):
+    """`FileSource.interrupt` was called."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+
+class _WatchedFile(io.RawIOBase):
+    """A file whose content is hashed while it is read, and which `check` may forbid to read on."""
+
+    def __init__(self, file: IO[bytes], check: Callable[[], object]) -> None:
+        self._file, self._check = file, check
         self.hash = hashlib.blake2b(digest_size=16)
 
     def readable(self) -> bool:
@@ -35,6 +39,7 @@ class HashingFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read into `buffer`, and hash that."""
+        self._check()
         size = cast(Any, self._file).readinto(buffer)
         self.hash.update(memoryview(buffer)[:size])
         return int(size)
@@ -49,6 +54,7 @@ class FileSource(ABC):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._is_interrupted = False
         self.name = self.path.name
         self._columns: tuple[str, ...] = ()
 
@@ -68,10 +74,14 @@ class FileSource(ABC):
         """Of the columns that hold something else than text; known after `survey`."""
         return {}
 
+    def interrupt(self) -> None:
+        """Whatever reads the file shall end soon."""
+        self._is_interrupted = True
+
     def describe(self) -> SourceInfo:
         """Read all of it once."""
         with self._open() as file:
-            hashing = HashingFile(file)
+            hashing = _WatchedFile(file, self._check)
             content = unpacked(io.BufferedReader(hashing, _BUFFER), self.path)
             with _whole(self.name):
                 self._columns, total = self.survey(content)
@@ -90,12 +100,17 @@ class FileSource(ABC):
         """Its rows without the first `skip`."""
         with self._open() as file:
             before = os.fstat(file.fileno())
-            content = unpacked(file, self.path)
+            watched = io.BufferedReader(_WatchedFile(file, self._check), _BUFFER)
+            content = unpacked(watched, self.path)
             with _whole(self.name):
                 yield from islice(self.read(content, self._columns), skip, None)
             after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise ConfigurationError(f"{self.name} was changed while it was read")
+
+    def _check(self) -> None:
+        if self._is_interrupted:
+            raise Interrupted
 
     def _open(self) -> IO[bytes]:
         with disk.readable(self.name):

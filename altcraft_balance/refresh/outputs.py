@@ -89,6 +89,10 @@ class Output:
         """Let go of it."""
         await self._desk.call(self._sink.close)
 
+    async def discard(self) -> None:
+        """Forget it."""
+        await self._desk.call(self._sink.discard)
+
     async def _write(self, rows: Sequence[Asked]) -> None:
         written = [line for row in rows for line in self._rows_of(row)]
         if written:

@@ -64,6 +64,7 @@ class ParquetSink(RowSink):
         self._whole_digits = _PRECISION - self._scale
         self._surely_fits = min(self._scale + 1, self._whole_digits)
         self._overwrite = overwrite
+        self.settings = {"amount_scale": amount_scale}
         self._arrow = arrow_for(self.path.name)
         self._claim: Claim | None = None
         self._columns: tuple[Column, ...] = ()
@@ -119,6 +120,12 @@ class ParquetSink(RowSink):
         """Let the claim go."""
         if self._claim is not None:
             self._claim.let_go()
+            self._claim = None
+
+    def discard(self) -> None:
+        """Remove the parts."""
+        if self._claim is not None:
+            self._claim.discard()
             self._claim = None
 
     def refuses(self, amount: str) -> str | None:

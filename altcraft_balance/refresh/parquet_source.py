@@ -14,6 +14,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh import disk
 from altcraft_balance.refresh.arrow import arrow_for, sound
 from altcraft_balance.refresh.arrow_cells import cells_of, column_type
+from altcraft_balance.refresh.file_source import Interrupted
 from altcraft_balance.refresh.port import Cells, ColumnType, SourceInfo
 
 __all__ = ["ParquetSource"]
@@ -56,6 +57,11 @@ class ParquetSource:
         self.name = self.path.name or str(path)
         self._arrow = arrow_for(self.name)
         self._pieces: list[_Piece] = []
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """Whatever reads the files shall end soon."""
+        self._is_interrupted = True
 
     def describe(self) -> SourceInfo:
         """Read the content of all files once, for the fingerprint, and their footers."""
@@ -94,6 +100,10 @@ class ParquetSource:
             types=types,
         )
 
+    def _check(self) -> None:
+        if self._is_interrupted:
+            raise Interrupted
+
     def _paths(self) -> list[Path]:
         with disk.readable(self.name):
             self.path.stat()
@@ -116,6 +126,7 @@ class ParquetSource:
             content.update(head)
             while block := file.read(_BLOCK):
                 content.update(block)
+                self._check()
             with sound(self._arrow, name):
                 footer = self._parquet(file)
                 piece = _Piece(path, name, footer.metadata.num_rows, stamp)

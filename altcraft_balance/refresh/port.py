@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
 
@@ -72,9 +72,13 @@ class SourceInfo:
     types: Mapping[str, ColumnType] = field(default=_NO_TYPES, repr=False)
 
 
-@runtime_checkable
 class RowSource(Protocol):
-    """Where rows come from."""
+    """Where rows come from.
+
+    It may have two things more: ``path``, the file or folder that it reads, which no output may
+    replace; and ``interrupt()``, which is called from another thread when what it is doing shall
+    end soon, with whatever exception.
+    """
 
     def describe(self) -> SourceInfo:
         """What it has; called once, before anything is read.
@@ -153,6 +157,10 @@ class RowSink(Protocol):
 
     def close(self) -> None:
         """Let go of everything; a run that has not finished may go on later."""
+
+    def discard(self) -> None:
+        """Close, and forget all that was written: nothing in it was worth keeping."""
+        self.close()
 
     def refuses(self, amount: str) -> str | None:
         """Why `amount` cannot be kept exactly; None when it can."""

@@ -19,10 +19,12 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.answer import is_trouble
 from altcraft_balance.refresh.checkpoint import Checkpoint, NoCheckpoint
 from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.file_source import Interrupted
 from altcraft_balance.refresh.folder import RunFolder, usual_state
 from altcraft_balance.refresh.identity import Identity
 from altcraft_balance.refresh.limits import MaxFailed
 from altcraft_balance.refresh.outputs import Asked, Output
+from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.plan import Asking, Plan
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, RowSource, SourceInfo
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -84,6 +86,8 @@ class Run:
         self._watch.ends("stopped")
         if self._work is not None:
             self._work.stop()
+        elif (interrupt := getattr(self._source, "interrupt", None)) is not None:
+            interrupt()  # it is being read for the first time, which may take minutes
 
     def summary(self) -> RefreshSummary:
         """What has come of it so far."""
@@ -101,6 +105,8 @@ class Run:
             async with AsyncExitStack() as stack:
                 stack.callback(self._desk.close)
                 await self._do(stack)
+        except Interrupted:
+            pass  # as it was asked to
         except BaseException as error:
             self._watch.broken_by(error)
             raise
@@ -109,6 +115,7 @@ class Run:
     # ── the order of things ──────────────────────────────────────────────────────────────────
 
     async def _do(self, stack: AsyncExitStack) -> None:
+        check_paths(self._source, {"sink": self._sink, "errors_to": self._errors_to})
         info: SourceInfo = await self._desk.call(self._source.describe)
         plan = self._plan(info)
         identity = self._identity(info)
@@ -131,6 +138,8 @@ class Run:
         self.has_begun = True
         if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
             await self._finish(outputs, folder, identity)
+        elif self._watch.was_in_vain:
+            await self._discard(outputs)
 
     def _plan(self, info: SourceInfo) -> Plan:
         client = self._client.settings
@@ -240,6 +249,12 @@ class Run:
         if folder is not None:
             finished = {"facts": identity.facts, "summary": self._watch.kept()}
             await self._desk.call(folder.finish, finished)
+
+    async def _discard(self, outputs: Sequence[Output]) -> None:
+        """Nothing was found, and nothing will be: the next run need not know of this one."""
+        for output in outputs:
+            await output.discard()
+        self.has_begun = False
 
 
 def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from itertools import count, islice
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -18,13 +18,24 @@ _SPREAD: Final = 2_654_435_769
 _SPAN: Final = 1 << 32
 
 
-class FirstRows:
+class _Part:
+    """A part of `source`: what it does not have itself, the source has."""
+
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+class FirstRows(_Part):
     """The first `limit` rows of `source`."""
 
     def __init__(self, source: RowSource, limit: int) -> None:
+        super().__init__(source)
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError("limit must be a whole number of rows, from 1")
-        self._source, self._limit = source, limit
+        self._limit = limit
 
     def describe(self) -> SourceInfo:
         """As the source's, with as many rows at most."""
@@ -41,13 +52,14 @@ class FirstRows:
         return _first(self._source.rows(skip), max(self._limit - skip, 0))
 
 
-class Sample:
+class Sample(_Part):
     """About the `share` (from 0 to 1) of the rows of `source`, spread evenly, always the same."""
 
     def __init__(self, source: RowSource, share: float) -> None:
+        super().__init__(source)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise ConfigurationError("sample must be a share above 0 and up to 1, such as 0.01")
-        self._source, self._share = source, share
+        self._share = share
 
     def describe(self) -> SourceInfo:
         """As the source's, with about so many rows."""

@@ -14,6 +14,7 @@ from attrs import evolve
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Failed, Found
+from altcraft_balance.refresh.answer import FOUND, NOT_A_MEMBER
 from altcraft_balance.refresh.feed import Feed
 from altcraft_balance.refresh.identity import Identity
 from altcraft_balance.refresh.limits import MaxFailed
@@ -129,10 +130,10 @@ class RunWatch:
         def tick() -> None:
             nonlocal timer, ticks
             ticks += 1
+            timer = loop.call_later(_TICK_S, tick)
             self._look(waits)
             if self._on_progress is not None and not ticks % _TICKS_PER_NEWS:
                 self._on_progress(self.summary())
-            timer = loop.call_later(_TICK_S, tick)
 
         timer = loop.call_later(_TICK_S, tick)
         try:
@@ -157,6 +158,12 @@ class RunWatch:
         if self._began is None:
             return self._before_s
         return self._before_s + asyncio.get_running_loop().time() - self._began
+
+    @property
+    def was_in_vain(self) -> bool:
+        """Whether it stopped at the same error for everybody, and nothing was ever found."""
+        statuses = self.tally.statuses
+        return self._state == "same_error" and not (statuses[FOUND] or statuses[NOT_A_MEMBER])
 
     # ── what came of it ──────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,33 @@
+"""Which files a run may use for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.claim import check_folder_of
+from altcraft_balance.refresh.port import RowSink, RowSource
+
+__all__ = ["check_paths"]
+
+
+def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
+    """Refuse at once what would only be refused when the source is known, minutes later.
+
+    A run that replaced its own input could not go on after a crash: it would have another one.
+
+    Raises:
+        ConfigurationError: two are one file, or an output cannot be where it should.
+    """
+    read: Path | None = getattr(source, "path", None)
+    written: dict[Path, str] = {}
+    for name, sink in sinks.items():
+        if sink is None or sink.path is None:
+            continue
+        path = sink.path.absolute()
+        if read is not None and path.is_relative_to(read.absolute()):
+            raise ConfigurationError(f"{sink.path} is the input, or inside it: name another output")
+        if written.setdefault(path, name) != name:
+            raise ConfigurationError(f"{name} and {written[path]} are the same file: {sink.path}")
+        check_folder_of(sink.path)
