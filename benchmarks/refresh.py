@@ -17,6 +17,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 from altcraft_balance import (
@@ -41,7 +42,7 @@ REPLY = RawReply(
     b'{"error":0,"error_text":"","data":{"total_balance":"991.70","active_balance":"694.10"}}',
 )
 KEEP = ("id", "segment")
-BLOCK = 200
+BLOCK = 250
 
 
 class Memory:
@@ -110,23 +111,26 @@ async def asking(path, rows, suffix):
 
 
 async def writing(path, rows, suffix):
-    """Answers to rows, in the file and in the checkpoint: every second one came early."""
+    """Answers to rows, in the file and, until they are durable there, in the checkpoint."""
     info, read = source(path)
     plan = Plan(Asking(by="email", keep=KEEP), info, currency=None, program=123)
     found = Found(query=plan.queries(["1", "a@example.com", ""], None)[0], index=0, balance=BALANCE)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         checkpoint, out = FileCheckpoint(Path(folder) / "checkpoint"), sink(folder, suffix)
         out.open(Opening(run_id="run", columns=plan.columns))
-        block = []
-        for number, cells in enumerate(read.rows(0)):
-            answer = of_outcome(found, "", 123, refuses=out.refuses)
-            block.append((number, cells, answer))
-            if len(block) == BLOCK:
-                out.write([plan.output(row, answered) for _, row, answered in block])
+        lines = read.rows(0)
+        for number in range(0, rows, BLOCK):
+            block = [
+                (cells, of_outcome(found, "", 123, refuses=out.refuses))
+                for cells in islice(lines, BLOCK)
+            ]
+            out.write([plan.output(*row) for row in block])
+            durable = (number + BLOCK) % out.chunk_rows == 0
+            if durable:
                 out.sync()
-                early = [(number, [answered]) for number, _, answered in block[::2]]
-                checkpoint.commit({}, early, block[0][0])
-                block = []
+            kept = [] if durable else [(number + n, [row[1]]) for n, row in enumerate(block)]
+            checkpoint.commit({}, kept, number if durable else 0)
+        out.sync()
         out.finish()
         out.close()
         checkpoint.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from altcraft_balance.refresh import answer as answers
-from altcraft_balance.refresh.answer import Answer
+from altcraft_balance.refresh.answer import KIND, STATUS, Answer
 from altcraft_balance.telemetry.progress import Histogram
 
 __all__ = ["Tally"]
@@ -61,9 +61,9 @@ class Tally:
         """Count a row that has its answers."""
         self.rows += 1
         for answer in row:
-            self.statuses[answers.status_of(answer)] += 1
-            if (kind := answers.kind_of(answer)) is not None:
-                self.kinds[kind] += 1
+            self.statuses[str(answer[STATUS])] += 1
+            if answer[KIND] is not None:
+                self.kinds[str(answer[KIND])] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """What the constructor takes, of JSON's types."""
