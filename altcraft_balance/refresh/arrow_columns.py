@@ -19,6 +19,8 @@ from altcraft_balance.refresh.text import as_text
 __all__ = ["arrow_type", "batch_of"]
 
 _CAST_FROM_TEXT: Final = frozenset({"amount", "time"})
+_DIGITS: Final = 38
+_UNFIT: Final = (ValueError, TypeError, OverflowError, LookupError)
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "text": "text",
@@ -60,10 +62,10 @@ def _transposed(rows: Sequence[Cells], width: int) -> list[Sequence[Cell]]:
 def _array(arrow: Any, column: Column, type_: Any, cells: Sequence[Cell]) -> Any:
     try:
         if column.type in _CAST_FROM_TEXT:
-            return arrow.array(cells, arrow.string()).cast(type_)
+            return _cast(arrow, cells, type_)
         if column.type != "integer" or float not in set(map(type, cells)):  # Arrow cuts 1.5 to 1
             return arrow.array(cells, type_)
-    except (arrow.ArrowException, ValueError, TypeError, OverflowError):
+    except (arrow.ArrowException, *_UNFIT):
         pass
     return _with_care(arrow, column, type_, cells)
 
@@ -73,11 +75,23 @@ def _with_care(arrow: Any, column: Column, type_: Any, cells: Sequence[Cell]) ->
     try:
         values = [None if cell is None else plain(cell) for cell in cells]
         if column.type == "amount":
-            return arrow.array(values, arrow.string()).cast(type_)
+            return _cast(arrow, values, type_)
         return arrow.array(values, type_)
-    except (arrow.ArrowException, ValueError, TypeError, OverflowError):
+    except (arrow.ArrowException, *_UNFIT):
         pass
     raise ConfigurationError(f"a value of column {column.name} is no {_KINDS[column.type]}")
+
+
+def _cast(arrow: Any, cells: Sequence[Cell], type_: Any) -> Any:
+    texts = arrow.array(cells, arrow.string())
+    longest = arrow.compute.max(arrow.compute.binary_length(texts)).as_py() or 0
+    if longest > _DIGITS and max(map(_digits, filter(None, cells)), default=0) > _DIGITS:
+        raise ValueError  # the cast makes another number of them, without a word
+    return texts.cast(type_)
+
+
+def _digits(cell: Any) -> int:
+    return len(cell.lstrip("+-0.").replace(".", ""))
 
 
 def _text(cell: Cell) -> str:
