@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh import disk
 
-__all__ = ["arrow_for", "sound"]
+__all__ = ["Content", "arrow_for", "sound"]
 
 
 def arrow_for(name: str) -> Any:
@@ -52,3 +53,31 @@ def _is_damage(arrow: Any, error: Exception) -> bool:
     return isinstance(error, arrow.ArrowException | OverflowError | ValueError) and not isinstance(
         error, ConfigurationError | MemoryError
     )
+
+
+class Content(io.RawIOBase):
+    """What pyarrow writes to: it never meets the disk, nor the disk's errors."""
+
+    def __init__(self) -> None:
+        self._unwritten: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """How much was written, ever."""
+        return self._size
+
+    def write(self, data: Any) -> int:
+        """Keep a copy of `data`."""
+        self._unwritten.append(bytes(data))
+        self._size += len(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        data = b"".join(self._unwritten)
+        self._unwritten = []
+        return data

@@ -9,7 +9,6 @@ however often the run was stopped. In the end the parts are joined, one row grou
 from __future__ import annotations
 
 import errno
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.arrow import arrow_for
+from altcraft_balance.refresh.arrow import Content, arrow_for
 from altcraft_balance.refresh.arrow_columns import arrow_type, batch_of
 from altcraft_balance.refresh.claim import Claim
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
@@ -166,7 +165,7 @@ class ParquetSink(RowSink):
     def _save_part(self, folder: Path, number: int) -> None:
         self._combine()
         table = self._arrow.Table.from_batches(self._batches, schema=self._schema)
-        content = _Content()
+        content = Content()
         with self._writer(content, _KEPT if self._is_folder else _PASSING) as writer:
             _add_group(writer, table)
         self._arrow.default_memory_pool().release_unused()
@@ -192,7 +191,7 @@ class ParquetSink(RowSink):
             disk.publish(growing, whole)
 
     def _join_into(self, descriptor: int, folder: Path) -> None:
-        content = _Content()
+        content = Content()
         with self._writer(content, _KEPT) as writer:
             for number in range(self._parts):
                 _add_group(writer, self._read(folder / _part(number)))
@@ -208,33 +207,8 @@ class ParquetSink(RowSink):
                 pass
         raise OSError(errno.EIO, f"{part.name} is damaged")
 
-    def _writer(self, content: _Content, compression: str) -> Any:
+    def _writer(self, content: Content, compression: str) -> Any:
         return self._arrow.parquet.ParquetWriter(content, self._schema, compression=compression)
-
-
-class _Content(io.RawIOBase):
-    """What pyarrow writes to: it never meets the disk, nor the disk's errors."""
-
-    def __init__(self) -> None:
-        self._unwritten: list[bytes] = []
-        self._size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._size
-
-    def write(self, data: Any) -> int:
-        self._unwritten.append(bytes(data))
-        self._size += len(data)
-        return len(data)
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        data = b"".join(self._unwritten)
-        self._unwritten = []
-        return data
 
 
 def _add_group(writer: Any, table: Any) -> None:
