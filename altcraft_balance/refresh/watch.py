@@ -58,7 +58,7 @@ class RunWatch:
             "output": "",
             "total": None,
             "total_is_exact": True,
-            "started_at": datetime.now(UTC),
+            "started_at": datetime.now(UTC).replace(microsecond=0),
             "settings": {},
         }
         self._before_s = 0.0
