@@ -7,6 +7,7 @@ import stat
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,7 @@ class ByteSink(RowSink):
             data = self._pack(data)
         if self._descriptor < 0 and self._claim is not None:
             self._grow(self._claim.partial)
-        with disk.writing(self._name):
+        with self._writing():
             disk.write_all(self._descriptor, data)
             if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
                 os.fsync(self._descriptor)
@@ -113,6 +114,7 @@ class ByteSink(RowSink):
             self._descriptor = -1
         end(claim)
 
-    @property
-    def _name(self) -> Path:
-        return Path("standard output") if self._claim is None else self._claim.partial
+    def _writing(self) -> AbstractContextManager[None]:
+        if self._claim is not None:
+            return disk.writing(self._claim.partial)
+        return disk.writing(Path("standard output"), "it cannot be taken up again")

@@ -46,8 +46,8 @@ def readable(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Within it, a system that cannot write is an OSError with a sentence.
+def writing(path: Path, advice: str = _RESUMES) -> Iterator[None]:
+    """Within it, a system that cannot write is an OSError with a sentence, which ends in `advice`.
 
     SQLite's own errors come here too: they are the disk's, or the file's.
     """
@@ -59,7 +59,7 @@ def writing(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         number = errno.ENOSPC if "full" in str(error) else errno.EIO
         trouble = str(error)
-    raise OSError(number, f"{path} cannot be written: {trouble.lower()}; {_RESUMES}")
+    raise OSError(number, f"{path} cannot be written: {trouble.lower()}; {advice}")
 
 
 def make_folder(path: Path) -> None:
