@@ -8,31 +8,31 @@ goes on asking.
 """
 
 import json
-import os
 import random
 import signal
 import time
 from collections import Counter
+from itertools import count
 
 from attrs import evolve
 
 from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import in_fork, place, side_by_side
-from tests.promises.refresh_points import Points
+from tests.promises.refresh_points import POINTS, Points
 from tests.promises.refresh_run import Job, prepare, run
 
 WORKERS = 2
 
 
-def begun(folder, job, log, at=0):
+def begun(folder, job, log, at=0, only=""):
     """How a process ended that began or went on, and was to be killed at its `at`-th point."""
 
     def work():
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        if at:
-            Points(at, descriptor, asked.hangs_s).install()
-        assert run(folder, job, log).is_finished
+        with log.open("ab") as notes:
+            if at:
+                Points(at, notes.fileno(), only, asked.hangs_s).install()
+            assert run(folder, job, notes.fileno()).is_finished
 
     return in_fork(work)
 
@@ -47,7 +47,7 @@ def uninterrupted(job):
         return judge.outcome(folder, job)
 
 
-def case(job, whole, kills):
+def case(job, whole, kills, only=""):
     """One run, killed at these points of its processes: its breaches, repeats and points."""
     with place() as above:
         folder, log = above / "run", above / "log"
@@ -57,7 +57,7 @@ def case(job, whole, kills):
         for at in kills:
             # What is dropped had got this far; what drops it is killed.
             job = evolve(job, fresh=bool(asked.fresh and done))
-            code = begun(folder, job, log, at)
+            code = begun(folder, job, log, at, only)
             if code == 0:
                 break
             done += 1
@@ -73,17 +73,19 @@ def case(job, whole, kills):
         return {"wrong": wrong, "repeats": repeats, "points": judge.points(log)}
 
 
-def enumerated(job, whole, first):
-    """Every `WORKERS`-th point from `first` on, until a run has fewer."""
-    at = first
-    while (result := case(job, whole, [at]))["points"]:
-        yield {"at": [at], **result}
-        at += WORKERS
+def enumerated(job, whole, worker):
+    """Every point of this worker's kinds, until a run has no more of them."""
+    for only in POINTS[worker::WORKERS]:
+        for at in count(1):
+            result = case(job, whole, [at], only)
+            if not result["points"]:
+                break
+            yield {"at": at, **result}
 
 
-def drawn(job, whole, seed):
+def drawn(job, whole, worker):
     """Points for each kill, drawn."""
-    rng = random.Random(seed)
+    rng = random.Random(asked.seed * WORKERS + worker)
     for _ in range(asked.cases // WORKERS):
         kills = [rng.randint(1, asked.up_to) for _ in range(asked.kills)]
         yield {"at": kills, **case(job, whole, kills)}
@@ -103,8 +105,8 @@ def main():
     began = time.monotonic()
     answers = side_by_side(
         [
-            lambda number=number: json.dumps(list(cases(job, whole, number))).encode()
-            for number in range(1, WORKERS + 1)
+            lambda worker=worker: json.dumps(list(cases(job, whole, worker))).encode()
+            for worker in range(WORKERS)
         ]
     )
     results = [result for part in answers for result in json.loads(part)]

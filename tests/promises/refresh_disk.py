@@ -12,23 +12,24 @@ import re
 import resource
 import signal
 from collections import Counter
+from itertools import count
 
 from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import in_fork, place, side_by_side
-from tests.promises.refresh_points import GO_ON, FailingDisk, ShortWrites
-from tests.promises.refresh_run import Job, prepare, run
+from tests.promises.refresh_points import ALL, GO_ON, FailingDisk, ShortWrites
+from tests.promises.refresh_run import NOTE, Job, prepare, run
 
 WORKERS = 2
 FIRST_BYTES, STEP_BYTES = 40_000, 4_000  # SQLite's shared memory is a file of 32 KiB
 SENTENCE = re.compile(rf"\[Errno \d+\] (/.+) cannot be written: [^\n]+; {GO_ON}")
 
 
-def spoil(number, log):
+def spoil(number, log, only):
     """Make the disk as bad as `number` says."""
     if asked.how in {"fails", "stays"}:
         error = getattr(errno, asked.error)
-        FailingDisk(number, log, error, lasts=asked.how == "stays").install()
+        FailingDisk(number, log, only, error, lasts=asked.how == "stays").install()
     elif asked.how == "short":
         ShortWrites(0, log).install()
     elif asked.how == "limit":
@@ -40,49 +41,44 @@ def spoil(number, log):
 
 
 def few_pages(number):
-    """Let SQLite's file have no more than `number` pages beyond its first four."""
+    """Let SQLite's file have fewer than `number` pages more than an empty one."""
     from altcraft_balance.refresh.checkpoint import FileCheckpoint
 
     make = FileCheckpoint.__init__
 
     def made(self, path):
         make(self, path)
-        self._database.execute(f"PRAGMA max_page_count = {4 + number}")
+        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
+        self._database.execute(f"PRAGMA max_page_count = {pages + number - 1}")
 
     FileCheckpoint.__init__ = made
 
 
-def attempted(folder, job, log, number=None):
+def attempted(folder, job, log, number=None, only=""):
     """How a run ended: its state, or the sentence of its error."""
     said = log.with_name("said")
 
     def work():
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
+        with said.open("wb") as answer_to, log.open("ab") as notes:
             if number is not None:
-                spoil(number, descriptor)
-            words = run(folder, job, log).state
-        except OSError as error:
-            words = f"{error}"
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        with open(os.open(said, WRITE, 0o600), "w") as file:
-            file.write(words)
+                spoil(number, notes.fileno(), only)
+            try:
+                words = run(folder, job, notes.fileno()).state
+            except OSError as error:
+                words = str(error)
+            NOTE(answer_to.fileno(), words.encode())
 
-    said.unlink(missing_ok=True)
     code = in_fork(work)
     return said.read_text() if code == 0 else f"it ended with {code}"
 
 
-WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-
-
-def case(job, whole, number):
+def case(job, whole, number, only=""):
     """One run on a bad disk, then on a good one: what was wrong, and what it said."""
     with place() as above:
         folder, log = above / "run", above / "log"
         folder.mkdir()
         prepare(folder, job)
-        said = attempted(folder, job, log, number)
+        said = attempted(folder, job, log, number, only)
         wrong = list(judge.after_crash(folder, job, whole))
         named = SENTENCE.fullmatch(said)
         if said != "finished" and not (named and named[1].startswith(str(folder))):
@@ -94,16 +90,24 @@ def case(job, whole, number):
         return {"number": number, "wrong": wrong, "said": said, "failed": judge.failed(log)}
 
 
-def cases(job, whole, first):
+def cases(job, whole, worker):
     """One after another, until the disk was good enough."""
-    number = first
-    while True:
-        result = case(job, whole, number)
+    if asked.how == "short":
+        yield case(job, whole, 0)
+    elif asked.how in {"limit", "pages"}:
+        yield from until_well(lambda number: case(job, whole, number), worker + 1, WORKERS)
+    else:
+        for only in ALL[worker::WORKERS]:
+            yield from until_well(lambda at, only=only: case(job, whole, at, only), 1, 1)
+
+
+def until_well(one, first, step):
+    """What comes of `one(number)`, for numbers from `first` on, until the disk was well."""
+    for number in count(first, step):
+        result = one(number)
         yield result
-        is_over = result["said"] == "finished" and not result["failed"]
-        if is_over or asked.how == "short":
+        if result["said"] == "finished" and not result["failed"]:
             return
-        number += WORKERS
 
 
 def main():
@@ -119,8 +123,8 @@ def main():
         whole = judge.outcome(folder, job)
     answers = side_by_side(
         [
-            lambda number=number: json.dumps(list(cases(job, whole, number))).encode()
-            for number in range(1, WORKERS + 1)
+            lambda worker=worker: json.dumps(list(cases(job, whole, worker))).encode()
+            for worker in range(WORKERS)
         ]
     )
     results = [result for part in answers for result in json.loads(part)]

@@ -23,7 +23,13 @@ FEWEST = 3
 
 def started(folder, job, log):
     """The id of a process that begins, or goes on."""
-    return fork(lambda: run(folder, job, log))
+
+
+    def work():
+        with log.open("ab") as notes:
+            run(folder, job, notes.fileno())
+
+    return fork(work)
 
 
 def uninterrupted(job):

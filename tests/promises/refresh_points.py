@@ -1,7 +1,9 @@
 """The points at which a process may die or a disk may fail: around and inside calls of the system.
 
 `Points` puts itself in the place of the functions of `os` that change something, and around each
-commit of the checkpoint, counts, and at the `at`-th point does what it was told to.
+commit of the checkpoint, counts, and at the `at`-th point does what it was told to. Points are
+counted by what they are, since the thread that writes and the loop are not always equally fast: so
+each call is met however they come.
 """
 
 import os
@@ -18,18 +20,23 @@ CALLS = (
 )  # fmt: skip
 
 
+ALL = ("commit", *CALLS)
+POINTS = ("inside write", *(f"{when} {name}" for name in ALL for when in ("before", "after")))
+
+
 class Points:
     """Counts points, and dies at one of them.
 
     Args:
-        at: the number of the point, from 1; 0: none.
+        at: the number of the point, from 1.
         log: a descriptor that is told which one it was.
+        only: which points count; "": all.
         hangs_s: seconds that the disk does nothing before.
     """
 
-    def __init__(self, at, log, hangs_s=0.0):
-        self._at, self._log, self._tell, self._hangs_s = at, log, os.write, hangs_s
-        self.count = 0
+    def __init__(self, at, log, only="", hangs_s=0.0):
+        self._at, self._log, self._only, self._hangs_s = at, log, only, hangs_s
+        self._tell, self.count = os.write, 0
 
     def install(self):
         """Stand in the functions' places, for the rest of this process."""
@@ -54,8 +61,8 @@ class Points:
         return result
 
     def _point(self, label, last_act=None):
-        self.count += 1
-        if self.count == self._at:
+        self.count += self._only in {"", label}
+        if self.count == self._at and self._only in {"", label}:
             if last_act is not None:
                 last_act()
             time.sleep(self._hangs_s)
@@ -67,18 +74,24 @@ class FailingDisk(Points):
     """Fails at the `at`-th call with `error`; a write has done half of its work by then.
 
     Args:
-        lasts: whether all later calls fail, too.
+        at: the number of the call, from 1.
+        log: a descriptor that is told which one it was.
+        only: which call counts.
+        error: the error's number.
+        lasts: whether all later calls fail, whatever they are.
     """
 
-    def __init__(self, at, log, error, *, lasts):
-        super().__init__(at, log)
+    def __init__(self, at, log, only, error, *, lasts):
+        super().__init__(at, log, only)
         self._error, self._lasts = error, lasts
 
     def _call(self, name, function, arguments, named):
-        self.count += 1
-        if self.count < self._at or (self.count > self._at and not self._lasts):
+        has_failed = self.count >= self._at
+        self.count += name == self._only
+        fails_now = not has_failed and self.count >= self._at
+        if not (fails_now or (has_failed and self._lasts)):
             return function(*arguments, **named)
-        if self.count == self._at:
+        if fails_now:
             self._tell(self._log, f"failed {name}\n".encode())
             if name == "write":
                 function(arguments[0], half(arguments[1]))

@@ -193,13 +193,9 @@ async def refresh(folder, job, log, **further):
         )
 
 
-def run(folder, job, log_path):
+def run(folder, job, log):
     """`refresh`, in this process, as its only work."""
-    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
-        return asyncio.run(refresh(folder, job, log))
-    finally:
-        os.close(log)
+    return asyncio.run(refresh(folder, job, log))
 
 
 def has_what_it_needs(format_):
