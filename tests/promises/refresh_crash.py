@@ -20,7 +20,7 @@ from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import in_fork, place, side_by_side
 from tests.promises.refresh_points import POINTS, Points
-from tests.promises.refresh_run import Job, prepare, run
+from tests.promises.refresh_run import Job, has_what_it_needs, prepare, run
 
 WORKERS = 2
 
@@ -92,6 +92,7 @@ def drawn(job, whole, worker):
 
 
 def main():
+    assert has_what_it_needs(asked.format)  # before the forks, so that it is imported once
     job = Job(
         format=asked.format,
         rows=asked.rows,

@@ -18,7 +18,7 @@ from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import in_fork, place, side_by_side
 from tests.promises.refresh_points import ALL, GO_ON, FailingDisk, ShortWrites
-from tests.promises.refresh_run import NOTE, Job, prepare, run
+from tests.promises.refresh_run import NOTE, Job, has_what_it_needs, prepare, run
 
 WORKERS = 2
 FIRST_BYTES, STEP_BYTES = 40_000, 4_000  # SQLite's shared memory is a file of 32 KiB
@@ -111,6 +111,7 @@ def until_well(one, first, step):
 
 
 def main():
+    assert has_what_it_needs(asked.format)  # before the forks, so that it is imported once
     job = Job(
         format=asked.format, rows=asked.rows, currencies=1, block_rows=asked.block_rows,
         chunk_rows=asked.chunk_rows, keep=("id", "segment"),

@@ -15,7 +15,7 @@ from attrs import evolve
 from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import ended, fork, place, side_by_side
-from tests.promises.refresh_run import Job, prepare, run
+from tests.promises.refresh_run import Job, has_what_it_needs, prepare, run
 
 WORKERS = 2
 FEWEST = 3
@@ -76,6 +76,7 @@ def cases(job, whole, lasts_s, seed):
 
 
 def main():
+    assert has_what_it_needs(asked.format)  # before the forks, so that it is imported once
     job = Job(
         format=asked.format,
         rows=asked.rows,

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import CurrencyEid
-from altcraft_balance.refresh import watch, work, writer
+from altcraft_balance.refresh import answer, watch, writer
 from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.job import refresh_balances
 from altcraft_balance.refresh.json_lines import JsonLinesSink
@@ -31,7 +31,6 @@ IN_FLIGHT = 8
 NOTE = os.write  # as it is before anything stands in its place
 OLD = b"what was there before\n"
 FORMATS = ("csv", "tsv", "csv.gz", "csv.zst", "jsonl", "parquet", "folder")
-NEEDS = {"csv.zst": "backports.zstd", "parquet": "pyarrow", "folder": "pyarrow"}
 
 
 @frozen(kw_only=True)
@@ -67,8 +66,12 @@ class Job:
         """Where the output `name` goes."""
         return folder / f"{name}.{'parquet' if self.format == 'folder' else self.format}"
 
+    def is_folder(self, path):
+        """Whether the output `path` is one."""
+        return self.format == "folder" and "errors" not in path.name
+
     def outputs(self, folder):
-        """The output and the file of errors."""
+        """The output and the file of errors, which is one file, even beside a folder."""
         return [self.path(folder, self.output), self.path(folder, f"{self.output}-errors")]
 
 
@@ -135,7 +138,7 @@ def prepare(folder, job):
             lines[-1] += ",and more"
     (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for path in job.outputs(folder) if job.overwrite else []:
-        if job.format == "folder":
+        if job.is_folder(path):
             path.mkdir()
             path = path / "part-00000.parquet"
         path.write_bytes(OLD)
@@ -147,7 +150,7 @@ def sink_of(job, path):
     if job.format in {"parquet", "folder"}:
         from altcraft_balance.refresh.parquet_sink import ParquetSink
 
-        end = "/" if job.format == "folder" else ""
+        end = "/" if job.is_folder(path) else ""
         sink = ParquetSink(f"{path}{end}", overwrite=job.overwrite)
     elif job.format == "jsonl":
         sink = JsonLinesSink(path, overwrite=job.overwrite)
@@ -162,7 +165,7 @@ def sink_of(job, path):
 async def refresh(folder, job, log, **further):
     """Run `job` in `folder`, or what is left of it; its summary."""
     if not job.faults:
-        attempt.datetime = work.datetime = watch.datetime = FixedClock
+        attempt.datetime = answer.datetime = watch.datetime = FixedClock
     if job.block_rows:
         writer._BLOCK_ROWS = job.block_rows
         writer._ROWS_AT_ONCE = job.uncommitted_rows
@@ -199,10 +202,10 @@ def run(folder, job, log):
 
 
 def has_what_it_needs(format_):
-    """Whether the packages are there that `format_` needs."""
+    """Whether the packages are there that `format_` needs; they are imported then."""
     with contextlib.suppress(ImportError):
         if format_ in {"parquet", "folder"}:
-            import pyarrow  # noqa: F401
+            import pyarrow.parquet  # noqa: F401
 
             import altcraft_balance.refresh.parquet_sink  # noqa: F401
         elif format_ == "csv.zst":

@@ -26,10 +26,14 @@ def meet(stated, **options):
     return came
 
 
-@pytest.mark.parametrize("how", ["fails", "stays"])
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [("fails", "ENOSPC"), ("stays", "EIO"), ("fails", "EIO"), ("stays", "ENOSPC")],
+)
 def test_a_call_that_fails_is_told(promise, size, how, error):
     """The k-th call fails, for every k; a write has done half of its work by then."""
+    if size("small", "full") == "small" and (how == "stays") == (error == "ENOSPC"):
+        pytest.skip("at the full size")
     stated = promise(26, f"{error} at every call: {how}")
     came = meet(stated, how=how, error=error, **rows(size))
     assert set(came["calls"]) >= CALLS
@@ -40,6 +44,8 @@ def test_a_call_that_fails_is_told(promise, size, how, error):
 def test_a_call_that_fails_is_told_in_other_formats(promise, size, format_):
     """Outputs that grow in chunks tell it, too."""
     skip_without(format_)
+    if size("small", "full") == "small" and format_ != "folder":
+        pytest.skip("at the full size")
     stated = promise(26, f"ENOSPC at every call: {format_}")
     came = meet(stated, how="fails", format=format_, **rows(size))
     assert set(came["calls"]) >= CALLS
