@@ -52,7 +52,6 @@ class Job:
     overwrite: bool = True
     run_id: str | None = "night"
     output: str = "out"
-    state: str | None = None
     keep: tuple[str, ...] = ("id",)
     fresh: bool = False
     hold: Path | None = field(default=None)
@@ -190,7 +189,6 @@ async def refresh(folder, job, log, **further):
             errors_to=sink_of(job, errors),
             max_failed=job.rows,
             run_id=job.run_id,
-            state=None if job.state is None else folder / job.state,
             fresh=job.fresh,
             **further,
         )
@@ -205,6 +203,7 @@ def has_what_it_needs(format_):
     """Whether the packages are there that `format_` needs; they are imported then."""
     with contextlib.suppress(ImportError):
         if format_ in {"parquet", "folder"}:
+            import pyarrow.compute
             import pyarrow.parquet  # noqa: F401
 
             import altcraft_balance.refresh.parquet_sink  # noqa: F401
