@@ -78,7 +78,7 @@ class Run:
         self._desk = Desk()
         self._watch = RunWatch(client, options.max_failed, options.on_progress)
         self._work: Work | None = None
-        self._is_stopped = self.has_begun = False
+        self._is_stopped = self.has_begun = self._leaves_nothing = False
 
     def stop(self) -> None:
         """Take nothing more; what is asked already has `grace_s` seconds to be answered."""
@@ -127,7 +127,7 @@ class Run:
             await self._options.ready()
         checkpoint = await self._checkpoint(stack, folder)
         known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
-        self.has_begun = bool(known)
+        self.has_begun, self._leaves_nothing = bool(known), not known
         if known:
             identity.check(known["facts"], info.name)
         self._watch.take_up(known)
@@ -135,11 +135,11 @@ class Run:
         if not known:
             await self._desk.call(checkpoint.commit, facts, [], 0)
         outputs = await self._outputs(stack, identity, info, plan, known)
-        self.has_begun = True
+        self.has_begun, self._leaves_nothing = True, False
         if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
             await self._finish(outputs, folder, identity)
         elif self._watch.was_in_vain:
-            await self._discard(outputs)
+            await self._discard(outputs, folder)
 
     def _plan(self, info: SourceInfo) -> Plan:
         client = self._client.settings
@@ -180,8 +180,8 @@ class Run:
         return checkpoint
 
     async def _forget_unbegun(self, folder: RunFolder) -> None:
-        """A run that got no output leaves nothing."""
-        if not self.has_begun:
+        """A run that got no output leaves nothing; one whose checkpoint was not read, everything."""
+        if self._leaves_nothing:
             await self._desk.call(folder.drop)
 
     async def _outputs(
@@ -250,8 +250,11 @@ class Run:
             finished = {"facts": identity.facts, "summary": self._watch.kept()}
             await self._desk.call(folder.finish, finished)
 
-    async def _discard(self, outputs: Sequence[Output]) -> None:
+    async def _discard(self, outputs: Sequence[Output], folder: RunFolder | None) -> None:
         """Nothing was found, and nothing will be: the next run need not know of this one."""
+        # The state first: it would look for what is gone.
+        if folder is not None:
+            await self._desk.call(folder.drop)
         for output in outputs:
             await output.discard()
         self.has_begun = False

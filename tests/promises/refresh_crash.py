@@ -3,7 +3,7 @@
 Prints as JSON what was tried, what was wrong, and where it was killed. `--kills 1` takes one
 point after another until a run gets to its end; with more each run is killed so often, at points
 drawn by `--seed` up to `--up-to`, `--cases` times. With `--fresh 1` all but the first process drop
-what is there; with `--hangs-s` the disk does nothing for so long before the kill, while the run
+what is there; with `--in-vain 1` each is answered with the same error; with `--hangs-s` the disk does nothing for so long before the kill, while the run
 goes on asking.
 """
 
@@ -32,7 +32,8 @@ def begun(folder, job, log, at=0, only=""):
         with log.open("ab") as notes:
             if at:
                 Points(at, notes.fileno(), only, asked.hangs_s).install()
-            assert run(folder, job, notes.fileno()).is_finished
+            end = run(folder, job, notes.fileno())
+            assert end.is_finished or (job.in_vain and end.state == "same_error")
 
     return in_fork(work)
 
@@ -100,6 +101,7 @@ def main():
         block_rows=asked.block_rows,
         chunk_rows=asked.chunk_rows,
         overwrite=bool(asked.overwrite),
+        in_vain=bool(asked.in_vain),
     )
     whole = uninterrupted(job)
     cases = enumerated if asked.kills == 1 else drawn
@@ -134,6 +136,7 @@ if __name__ == "__main__":
         kills=1,
         cases=100,
         fresh=0,
+        in_vain=0,
         hangs_s=0.0,
         up_to=100,
         seed=1,

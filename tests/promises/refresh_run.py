@@ -41,6 +41,7 @@ class Job:
         faults: the share of requests that fail at first; then times are real, and differ.
         overwrite: whether there is an output already.
         hold: a file for which every answer waits.
+        in_vain: everybody gets the same error, so that it stops and leaves nothing.
     """
 
     format: str = "csv"
@@ -54,6 +55,7 @@ class Job:
     output: str = "out"
     keep: tuple[str, ...] = ("id",)
     fresh: bool = False
+    in_vain: bool = False
     hold: Path | None = field(default=None)
 
     @property
@@ -114,7 +116,8 @@ class Platform:
         NOTE(self._log, b"answered\n")
         if self._random.random() < self._job.faults:
             return RawReply(500, {}, b"")
-        return RawReply(200, {}, json.dumps(balance(member, email)).encode())
+        known = {"error": REFUSED} if self._job.in_vain else balance(member, email)
+        return RawReply(200, {}, json.dumps(known).encode())
 
 
 def balance(member, email):

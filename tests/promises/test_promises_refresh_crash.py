@@ -81,6 +81,17 @@ def test_a_dropped_run_leaves_nothing_that_matters(promise, size):
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
 
 
+def test_a_run_in_vain_leaves_nothing(promise, size):
+    """Killed at any point, a run that stops since all answers are the same error can be repeated.
+
+    It leaves what was there before it.
+    """
+    stated = promise(25, "kill -9 of a run in vain")
+    options = {"in_vain": 1, "rows": 1_200, "block_rows": size(100, 0), "currencies": 1}
+    came = in_child("refresh_crash", limit_s=3600, **options)
+    stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
+
+
 def test_a_disk_that_hangs_costs_no_more(promise, size):
     """While the disk does nothing the run goes on asking, but only about 500 rows."""
     stated = promise(25, "kill -9 of a hanging disk")
