@@ -2,7 +2,8 @@
 
 Prints as JSON what was tried and what was wrong. `--how` is ``fails`` (the k-th call does, for
 every k, with `--error`), ``stays`` (and all after it), ``short`` (every write takes a third),
-``limit`` (no file may be larger than so many bytes) or ``pages`` (SQLite's file may not).
+``limit`` (no file may be larger than so many bytes) or ``pages`` (SQLite's file may not). With
+`--commits` a run meets it that goes on, after a kill when so much was committed.
 """
 
 import errno
@@ -17,7 +18,7 @@ from itertools import count
 from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
 from tests.promises.refresh_forks import in_fork, place, side_by_side
-from tests.promises.refresh_points import ALL, GO_ON, FailingDisk, ShortWrites
+from tests.promises.refresh_points import ALL, GO_ON, READS, FailingDisk, Points, ShortWrites
 from tests.promises.refresh_run import NOTE, Job, has_what_it_needs, prepare, run
 
 WORKERS = 2
@@ -54,6 +55,13 @@ def few_pages(number):
     FileCheckpoint.__init__ = made
 
 
+def killed(folder, job, log):
+    """Run until so much is committed."""
+    with log.open("ab") as notes:
+        Points(asked.commits, notes.fileno(), "after commit").install()
+        run(folder, job, notes.fileno())
+
+
 def attempted(folder, job, log, number=None, only=""):
     """How a run ended: its state, or the sentence of its error."""
     said = log.with_name("said")
@@ -78,6 +86,8 @@ def case(job, whole, number, only=""):
         folder, log = above / "run", above / "log"
         folder.mkdir()
         prepare(folder, job)
+        if asked.commits:
+            assert in_fork(lambda: killed(folder, job, log)) == -signal.SIGKILL
         said = attempted(folder, job, log, number, only)
         wrong = list(judge.after_crash(folder, job, whole))
         named = SENTENCE.fullmatch(said)
@@ -86,7 +96,7 @@ def case(job, whole, number, only=""):
         if (again := attempted(folder, job, log)) not in {"finished", "finished_before"}:
             wrong.append(f"when the disk was well again: {again}")
         wrong += judge.at_end(folder, job, whole)
-        wrong += judge.too_many(judge.repeats(log), job, 1)
+        wrong += judge.too_many(judge.repeats(log), job, 1 + bool(asked.commits))
         return {"number": number, "wrong": wrong, "said": said, "failed": judge.failed(log)}
 
 
@@ -97,7 +107,7 @@ def cases(job, whole, worker):
     elif asked.how in {"limit", "pages"}:
         yield from until_well(lambda number: case(job, whole, number), worker + 1, WORKERS)
     else:
-        for only in ALL[worker::WORKERS]:
+        for only in (*READS, *ALL)[worker::WORKERS]:
             yield from until_well(lambda at, only=only: case(job, whole, at, only), 1, 1)
 
 
@@ -143,6 +153,7 @@ def main():
 
 if __name__ == "__main__":
     asked = options_of(
-        __doc__, how="fails", error="ENOSPC", format="csv", rows=80, block_rows=20, chunk_rows=30
-    )
+        __doc__, how="fails", error="ENOSPC", format="csv", rows=80, block_rows=20, chunk_rows=30,
+        commits=0,
+    )  # fmt: skip
     answer(main())

@@ -21,6 +21,7 @@ CALLS = (
 
 
 ALL = ("commit", *CALLS)
+READS = ("__init__", "known", "last_row", "answers")
 POINTS = ("inside write", *(f"{when} {name}" for name in ALL for when in ("before", "after")))
 
 
@@ -85,6 +86,11 @@ class FailingDisk(Points):
         super().__init__(at, log, only)
         self._error, self._lasts = error, lasts
 
+    def install(self):
+        super().install()
+        for name in READS:
+            setattr(FileCheckpoint, name, self._around(name, getattr(FileCheckpoint, name)))
+
     def _call(self, name, function, arguments, named):
         has_failed = self.count >= self._at
         self.count += name == self._only
@@ -95,8 +101,9 @@ class FailingDisk(Points):
             self._tell(self._log, f"failed {name}\n".encode())
             if name == "write":
                 function(arguments[0], half(arguments[1]))
-        if name == "commit":  # it has made a sentence of what SQLite says
-            raise OSError(self._error, f"{arguments[0]._path} cannot be written: {SAID}; {GO_ON}")
+        if name in {"commit", *READS}:  # these have made a sentence of what SQLite says
+            path = arguments[1] if name == "__init__" else arguments[0]._path
+            raise OSError(self._error, f"{path} cannot be written: {SAID}; {GO_ON}")
         raise OSError(self._error, os.strerror(self._error))
 
 
