@@ -92,6 +92,16 @@ def test_a_run_in_vain_leaves_nothing(promise, size):
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_nothing_is_committed_before_it_is_durable(promise, format_):
+    """Before each commit all that was written is synced, so that a power loss is no worse."""
+    skip_without(format_)
+    stated = promise(25, f"synced before each commit: {format_}")
+    came = in_child("refresh_order", format=format_)
+    wrong = came["wrong"]
+    stated.came(tried=came["commits"], failed=len(wrong), figure="", why=wrong)
+
+
 def test_a_disk_that_hangs_costs_no_more(promise, size):
     """While the disk does nothing the run goes on asking, but only about 500 rows."""
     stated = promise(25, "kill -9 of a hanging disk")
