@@ -162,6 +162,13 @@ def source(path):
     return _SOURCES[path]
 
 
+def members_into(path, rows):
+    """A file of so many members."""
+    with path.open("w") as file:
+        file.write("id,email,segment\n")
+        file.writelines(f"{n:010},member{n}@example.com,s{n % 7}\n" for n in range(rows))
+
+
 def measured(path, rows, rounds, suffix):
     """Microseconds of CPU per row, by stage, a list of rounds each."""
     source(path)
@@ -183,8 +190,7 @@ def main():
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "members.csv"
-        lines = (f"{n:010},member{n}@example.com,s{n % 7}\n" for n in range(asked.rows))
-        path.write_text("id,email,segment\n" + "".join(lines))
+        members_into(path, asked.rows)
         times = measured(path, asked.rows, asked.rounds, asked.to)
     more = [
         ours - bare for ours, bare in zip(times["all of it"], times["the bare stream"], strict=True)

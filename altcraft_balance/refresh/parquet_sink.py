@@ -23,7 +23,7 @@ from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
 
 __all__ = ["ParquetSink", "checked_amount_scale"]
 
-_CHUNK_ROWS: Final = 50_000
+_CHUNK_ROWS: Final = 25_000
 _BATCH_ROWS: Final = 1_000
 _PRECISION: Final = 38
 #: Of what is kept; parts that are joined in the end are packed quickly.
@@ -38,7 +38,7 @@ def checked_amount_scale(value: Any) -> int:
 
 
 class ParquetSink(RowSink):
-    """Makes a Parquet file, or a folder of them with up to 50,000 rows of the source in each.
+    """Makes a Parquet file, or a folder of them with up to 25,000 rows of the source in each.
 
     Amounts are ``decimal128(38, amount_scale)``, times ``timestamp('us', 'UTC')``, whole numbers
     ``int64``; what has no exact place there is refused, never rounded.
