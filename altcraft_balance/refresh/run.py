@@ -180,7 +180,7 @@ class Run:
         return checkpoint
 
     async def _forget_unbegun(self, folder: RunFolder) -> None:
-        """A run that got no output leaves nothing; one whose checkpoint was not read, everything."""
+        """A new run that got no output leaves nothing; what is unread is not new."""
         if self._leaves_nothing:
             await self._desk.call(folder.drop)
 

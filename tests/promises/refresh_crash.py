@@ -3,8 +3,8 @@
 Prints as JSON what was tried, what was wrong, and where it was killed. `--kills 1` takes one
 point after another until a run gets to its end; with more each run is killed so often, at points
 drawn by `--seed` up to `--up-to`, `--cases` times. With `--fresh 1` all but the first process drop
-what is there; with `--in-vain 1` each is answered with the same error; with `--hangs-s` the disk does nothing for so long before the kill, while the run
-goes on asking.
+what is there; with `--in-vain 1` all answers are the same error; with `--hangs-s` the disk does
+nothing for so long before the kill, while the run goes on asking.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Lets a refresh meet a disk that is full or fails, and goes on with it when the disk is well again.
+"""Lets a refresh meet a disk that is full or fails, and goes on with it when the disk is well.
 
 Prints as JSON what was tried and what was wrong. `--how` is ``fails`` (the k-th call does, for
 every k, with `--error`), ``stays`` (and all after it), ``short`` (every write takes a third),
@@ -8,12 +8,12 @@ every k, with `--error`), ``stays`` (and all after it), ``short`` (every write t
 
 import errno
 import json
-import os
 import re
 import resource
 import signal
 from collections import Counter
 from itertools import count
+from pathlib import Path
 
 from tests.promises import refresh_judge as judge
 from tests.promises.child import answer, options_of
@@ -146,7 +146,7 @@ def main():
         "failed": len(broken),
         "broken": broken[:5],
         "sentences": len(spoken),
-        "named": Counter(os.path.basename(text.split(" cannot be")[0]) for text in spoken),
+        "named": Counter(Path(text.split(" cannot be")[0]).name for text in spoken),
         "calls": Counter(result["failed"] for result in results),
     }
 

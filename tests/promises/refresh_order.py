@@ -43,9 +43,9 @@ class Order(Points):
             self.dirty.discard(path_of(arguments[0]))
             self.unnamed.discard(path_of(arguments[0]))
         elif name == "replace":
-            self.unnamed.add(os.path.dirname(path_of(arguments[1])))
+            self.unnamed.add(path_of(arguments[1]).parent)
         elif is_new and not str(arguments[0]).endswith(".lock"):  # of no use before its output
-            self.unnamed.add(os.path.dirname(path_of(arguments[0])))
+            self.unnamed.add(path_of(arguments[0]).parent)
         return result
 
     def at_end(self):
@@ -55,20 +55,20 @@ class Order(Points):
     def _must_be_durable(self, when, paths):
         for path in sorted(paths):
             # SQLite syncs what is its own, and nobody misses what has been removed.
-            if path != str(self._state / "night") and os.path.exists(path):
-                self.wrong.append(f"{os.path.basename(path)} {when}")
+            if path != self._state / "night" and path.exists():
+                self.wrong.append(f"{path.name} {when}")
 
 
 def path_of(place):
     """The path of a descriptor or a path."""
-    return os.path.realpath(f"/proc/self/fd/{place}" if isinstance(place, int) else place)
+    return Path(f"/proc/self/fd/{place}" if isinstance(place, int) else place).resolve()
 
 
 def watched(format_):
     """What was wrong in a run, and how often it was looked."""
     job = Job(format=format_, rows=60, block_rows=15, chunk_rows=25, currencies=1)
     with place() as above:
-        folder = Path(os.path.realpath(above)) / "run"
+        folder = above.resolve() / "run"
         folder.mkdir()
         prepare(folder, job)
         with (above / "log").open("ab") as notes:

@@ -111,8 +111,8 @@ class Platform:
             await asyncio.sleep(0)
         if email.startswith("m00007@"):
             await asyncio.sleep(0.005)  # a slow one, whom the others overtake
-        while self._job.hold is not None and not self._job.hold.exists():
-            await asyncio.sleep(0.005)
+        while self._job.hold is not None and not self._job.hold.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # another process makes it
         NOTE(self._log, b"answered\n")
         if self._random.random() < self._job.faults:
             return RawReply(500, {}, b"")

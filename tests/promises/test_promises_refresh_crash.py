@@ -1,4 +1,4 @@
-"""Row 25: a refresh that is killed goes on where it stopped, and its files are as if it had not been.
+"""Row 25: a refresh that is killed goes on where it stopped, and its files do not show it.
 
 Killed before, inside and after every call that changes something on the disk, and around every
 commit; then at random moments, in the middle of SQLite's own calls, too.

@@ -41,7 +41,7 @@ def test_a_call_that_fails_is_told(promise, size, how, error):
 
 
 def test_a_run_that_goes_on_keeps_what_it_has(promise, size):
-    """Whatever fails when a run goes on, also when its checkpoint is read: nothing is asked anew."""
+    """Whatever fails when a run goes on, reading its checkpoint, too: nothing is asked anew."""
     stated = promise(26, "ENOSPC at every call of a run that goes on")
     came = meet(stated, how="fails", rows=size(240, 2_400), block_rows=20, commits=size(9, 90))
     assert set(came["calls"]) >= {"__init__", "known", "last_row", "answers"}

@@ -1,0 +1,91 @@
+"""One process has a lock, and nobody has that of another."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.lock import Lock, is_locked
+
+
+def descriptors():
+    """How many this process has open."""
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_second_one_is_refused(tmp_path):
+    """Whoever comes second gets the sentence; when the first one lets go, it may have it."""
+    path = tmp_path / "a.lock"
+    first = Lock(path, "it is taken")
+    assert is_locked(path)
+    with pytest.raises(ConfigurationError, match=r"^it is taken$"):
+        Lock(path, "it is taken")
+    first.let_go()
+    first.let_go()
+    assert not is_locked(path)
+    Lock(path, "it is taken").let_go()
+
+
+def test_a_note_replaces_the_one_before(tmp_path):
+    """What the file says is what was noted last, and only its owner can read it."""
+    lock = Lock(tmp_path / "a.lock", "")
+    assert lock.read() == ""
+    lock.note("a long name")
+    lock.note("short")
+    assert lock.read() == "short"
+    assert stat.S_IMODE((tmp_path / "a.lock").stat().st_mode) == 0o600
+    lock.let_go()
+
+
+def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
+    """Between opening and locking, its owner may remove it: then another one is made and locked."""
+    path, removed, flags = tmp_path / "a.lock", [], []
+    really_open = os.open
+
+    def open_and_lose(place, how, mode=0o777):
+        descriptor = really_open(place, how, mode)
+        flags.append(how)
+        if not removed:
+            removed.append(path.unlink())
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    lock = Lock(path, "")
+    assert (len(flags), lock.is_there()) == (2, True)
+    path.unlink()
+    assert not lock.is_there()
+    path.touch()
+    assert not lock.is_there()
+    lock.let_go()
+
+
+def test_a_folder_never_comes_back_as_a_file(tmp_path):
+    """A folder that somebody has removed is not there: nothing is made in its place."""
+    folder = tmp_path / "run"
+    with pytest.raises(FileNotFoundError):
+        Lock(folder, "", is_folder=True)
+    assert not folder.exists()
+    folder.mkdir()
+    lock = Lock(folder, "", is_folder=True)
+    assert is_locked(folder)
+    lock.let_go()
+
+
+def test_looking_makes_nothing(tmp_path):
+    """Whoever asks about a lock that is not there leaves no file."""
+    assert not is_locked(tmp_path / "a.lock")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_descriptor_is_left(tmp_path):
+    """Neither a refusal nor a lock that was let go keeps one."""
+    before = descriptors()
+    lock = Lock(tmp_path / "a.lock", "")
+    for _ in range(3):
+        with pytest.raises(ConfigurationError):
+            Lock(tmp_path / "a.lock", "taken")
+        is_locked(tmp_path / "a.lock")
+    lock.let_go()
+    assert descriptors() == before
