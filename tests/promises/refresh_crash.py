@@ -1,10 +1,10 @@
 """Kills a refresh at every point at which it touches the disk, and goes on with it.
 
-Prints as JSON what was tried, what was wrong, and where it was killed. `--kills 1` takes one
-point after another until a run gets to its end; with more each run is killed so often, at points
-drawn by `--seed` up to `--up-to`, `--cases` times. With `--fresh 1` all but the first process drop
-what is there; with `--in-vain 1` all answers are the same error; with `--hangs-s` the disk does
-nothing for so long before the kill, while the run goes on asking.
+Prints as JSON what was tried, what was wrong, and where it was killed. `--kills 1` takes one point
+after another, or those with `--only` in their names, until a run gets to its end; with more each
+run is killed so often, at points drawn by `--seed` up to `--up-to`, `--cases` times. With `--fresh
+1` all but the first process drop what is there; with `--in-vain 1` all answers are the same error;
+with `--hangs-s` the disk does nothing for so long before the kill, while the run goes on asking.
 """
 
 import json
@@ -76,7 +76,7 @@ def case(job, whole, kills, only=""):
 
 def enumerated(job, whole, worker):
     """Every point of this worker's kinds, until a run has no more of them."""
-    for only in POINTS[worker::WORKERS]:
+    for only in [point for point in POINTS if asked.only in point][worker::WORKERS]:
         for at in count(1):
             result = case(job, whole, [at], only)
             if not result["points"]:
@@ -137,6 +137,7 @@ if __name__ == "__main__":
         cases=100,
         fresh=0,
         in_vain=0,
+        only="",
         hangs_s=0.0,
         up_to=100,
         seed=1,

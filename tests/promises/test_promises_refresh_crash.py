@@ -27,7 +27,7 @@ def skip_without(format_):
 def rows(size):
     """How many rows, and where blocks and chunks end: as they are, or small ones."""
     return {
-        "rows": size(60, 1_200),
+        "rows": size(50, 1_200),
         "block_rows": size(15, 0),
         "chunk_rows": size(40, 250),
     }
@@ -87,7 +87,8 @@ def test_a_run_in_vain_leaves_nothing(promise, size):
     It leaves what was there before it.
     """
     stated = promise(25, "kill -9 of a run in vain")
-    options = {"in_vain": 1, "rows": 1_200, "block_rows": size(100, 0), "currencies": 1}
+    options = {"in_vain": 1, "rows": size(800, 1_500), "block_rows": size(100, 0), "currencies": 1}
+    options["only"] = size("unlink", "")
     came = in_child("refresh_crash", limit_s=3600, **options)
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
 
@@ -121,7 +122,9 @@ def test_a_disk_that_hangs_costs_no_more(promise, size):
 def test_killed_at_random_it_goes_on(promise, size, faults):
     """Killed at random moments, behind a perfect server and behind one with faults."""
     stated = promise(25, f"kill -9 at random, {faults:.0%} faults")
-    came = in_child("refresh_kills", limit_s=3600, kills=size(50, 500), faults=faults)
+    came = in_child(
+        "refresh_kills", limit_s=3600, kills=size(50, 500), rows=size(150, 600), faults=faults
+    )
     stated.came(
         tried=came["kills"],
         failed=came["failed"],
