@@ -64,8 +64,9 @@ class Job:
         return 5 * self.block_rows // 2 or 500
 
     def path(self, folder, name):
-        """Where the output `name` goes."""
-        return folder / f"{name}.{'parquet' if self.format == 'folder' else self.format}"
+        """Where the output `name` goes; beside a plain CSV file the errors grow in chunks."""
+        others = {"folder": "parquet", "csv": "csv.gz" if "errors" in name else "csv"}
+        return folder / f"{name}.{others.get(self.format, self.format)}"
 
     def is_folder(self, path):
         """Whether the output `path` is one."""
