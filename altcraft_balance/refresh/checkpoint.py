@@ -25,7 +25,8 @@ __all__ = ["VERSION", "Checkpoint", "FileCheckpoint", "Known", "NoCheckpoint", "
 VERSION: Final = 1
 _LAYOUT: Final = f"""
     CREATE TABLE known (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE answers (row INTEGER PRIMARY KEY, answers BLOB NOT NULL);
+    CREATE TABLE answers (first INTEGER NOT NULL, last INTEGER NOT NULL, rows BLOB NOT NULL);
+    CREATE INDEX answers_last ON answers (last);
     PRAGMA user_version = {VERSION};
 """
 
@@ -114,26 +115,32 @@ class FileCheckpoint:
     def last_row(self) -> int:
         """The highest row of which there are answers."""
         with _using(self._path):
-            (row,) = self._database.execute("SELECT max(row) FROM answers").fetchone()
+            (row,) = self._database.execute("SELECT max(last) FROM answers").fetchone()
         return -1 if row is None else int(row)
 
     def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
         """The answers to rows from `first` to `last`."""
         with _using(self._path):
             found = self._database.execute(
-                "SELECT row, answers FROM answers WHERE row BETWEEN ? AND ?", (first, last)
+                "SELECT rows FROM answers WHERE last >= ? AND first <= ?", (first, last)
             ).fetchall()
-        return {row: orjson.loads(text) for row, text in found}
+        rows = (row for (text,) in found for row in orjson.loads(text))
+        return {number: answers for number, answers in rows if first <= number <= last}
 
     def commit(
         self, known: Known, answers: Iterable[tuple[int, Sequence[Answer]]], below: int
     ) -> None:
         """One transaction, durable when this returns."""
-        texts = [(row, orjson.dumps(row_answers)) for row, row_answers in answers]
+        rows = list(answers)
+        numbers = [number for number, _ in rows]
         with _using(self._path), self._database:
             self._database.execute("BEGIN")
-            self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", texts)
-            self._database.execute("DELETE FROM answers WHERE row < ?", (below,))
+            if rows:  # all in one: a fifth of what a line for each would cost
+                self._database.execute(
+                    "INSERT INTO answers VALUES (?, ?, ?)",
+                    (min(numbers), max(numbers), orjson.dumps(rows)),
+                )
+            self._database.execute("DELETE FROM answers WHERE last < ?", (below,))
             self._database.execute(
                 "INSERT OR REPLACE INTO known VALUES ('run', ?)", (orjson.dumps(known),)
             )

@@ -61,9 +61,10 @@ def test_what_was_committed_is_known_to_the_next_process(opened):
 
 
 def test_answers_that_are_in_the_output_go(opened):
-    """Rows below the first one that is not in all outputs are kept no longer."""
+    """A block whose rows are all in all outputs is kept no longer."""
     checkpoint = opened()
-    checkpoint.commit({}, [(number, [ANSWER]) for number in range(10)], 0)
+    checkpoint.commit({}, [(number, [ANSWER]) for number in range(8)], 0)
+    checkpoint.commit({}, [(number, [ANSWER]) for number in (9, 8)], 0)
     checkpoint.commit({}, [(12, [ANSWER])], 8)
     assert sorted(checkpoint.answers(0, 99)) == [8, 9, 12]
 
