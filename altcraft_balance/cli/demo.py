@@ -1,28 +1,47 @@
-"""``altcraft-balance demo``: many lookups against a sandbox that misbehaves, each one verified.
+"""``altcraft-balance demo``: a refresh against a sandbox that misbehaves, killed half-way.
 
-The sandbox can say what each member's balance is, so "0 wrong" is counted and not hoped for.
+The sandbox can say what each member's balance is, so "0 wrong" is counted and not hoped for. The
+first half is asked by a process of its own, in JSON, which is killed; the rest by this one, in XML.
 """
 
 from __future__ import annotations
 
-import time
+import asyncio
+import os
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from attrs import define, field
+from attrs import field, frozen
 
+from altcraft_balance.cli.demo_check import (
+    PROGRAM,
+    Tally,
+    checked_output,
+    member,
+    write_members,
+)
+from altcraft_balance.cli.durations import milliseconds, plural, span
 from altcraft_balance.cli.exits import ExitCode
-from altcraft_balance.cli.progress import follow
+from altcraft_balance.cli.refresh_progress import telling
 from altcraft_balance.cli.sandbox import Seed
 from altcraft_balance.cli.show import Screen, rows, screen
 from altcraft_balance.cli.stopping import run_until_signal
+from altcraft_balance.cli.summary_table import counts
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.models import ByEmail, Found, Outcome
+from altcraft_balance.models import ByEmail
+from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.folder import usual_state
+from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.plan import Asking
+from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.seen import runs_in
+from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import Format, RetryPolicy
-from altcraft_balance.telemetry.progress import Progress
 
 __all__ = ["demo"]
 
@@ -31,61 +50,39 @@ FAULTS: Final = (
     "reset=0.02,status500=0.01,app_error_200=0.01,html=0.01,empty=0.005,truncated=0.01,"
     "other_format=0.01,stray=0.015,idle_close=0.005,late_408=0.005"
 )
-_PROGRAM: Final = 123
+_TOKEN: Final = "sandbox-token"  # noqa: S105 - opens nothing but the sandbox
 _FORMATS: Final[tuple[Format, ...]] = ("json", "xml")
 # At a fault rate of 10 % one lookup in 10**12 meets twelve of them in a row.
 _RETRY: Final = RetryPolicy(max_attempts=12, base_s=0.02, cap_s=1.0)
+_ALL_MAY_FAIL: Final = "100%"  # failures are shown at the end, and decide the exit code
+_LOOK_EVERY_S: Final = 0.005
 
 
-@define
-class Tally:
-    """What came of the lookups.
+@frozen
+class _Demo:
+    """One demo.
 
     Attributes:
-        members: how many were to be looked up.
-        right: balances equal to the sandbox's.
-        wrong: balances that are not.
-        failed: errors by kind.
-        dropped: idle connections that were not clean when they were wanted.
-        elapsed_s: seconds that the lookups took together.
+        server: who is asked.
+        members: how many are looked up.
+        folder: where the input and the output lie.
+        out: where it is told.
     """
 
+    server: Sandbox
     members: int
-    right: int = 0
-    wrong: int = 0
-    failed: Counter[str] = field(factory=Counter)
-    dropped: int = 0
-    elapsed_s: float = 0.0
+    out: Screen
+    folder: Path = field(factory=lambda: Path(tempfile.mkdtemp(prefix="altcraft-balance-demo-")))
 
     @property
-    def done(self) -> int:
-        """Lookups that ended, in whatever way."""
-        return self.right + self.wrong + self.failed.total()
+    def input(self) -> Path:
+        """The members."""
+        return self.folder / "members.csv"
 
     @property
-    def lost(self) -> int:
-        """Members about whom nothing was heard."""
-        return self.members - self.done
-
-    @property
-    def all_right(self) -> bool:
-        """Whether every member's right balance came."""
-        return self.right == self.members
-
-    def count(self, outcome: Outcome, sandbox: Sandbox) -> None:
-        """Count one outcome, verified against the sandbox's own function."""
-        if not isinstance(outcome, Found):
-            self.failed[outcome.error.kind] += 1
-            return
-        truth = sandbox.balance_of(outcome.query, loyalty_program_id=_PROGRAM)
-        balance = outcome.balance
-        if truth is not None and (balance.total_balance, balance.active_balance) == (
-            truth.total_balance,
-            truth.active_balance,
-        ):
-            self.right += 1
-        else:
-            self.wrong += 1
+    def output(self) -> Path:
+        """Their balances."""
+        return self.folder / "balances.csv"
 
 
 def demo(
@@ -107,7 +104,10 @@ def demo(
     ] = FAULTS,
     seed: Seed = 0,
 ) -> int:
-    """Look up thousands of members on a server that misbehaves, and verify every balance."""
+    """Refresh a file of members on a server that misbehaves, and verify every row of it.
+
+    The run is killed half-way, goes on by itself, and leaves its files in a folder that it names.
+    """
     out = screen()
     server = Sandbox(faults=faults, seed=seed)
     tally = run_until_signal(_run(server, members, faults, out))
@@ -115,95 +115,127 @@ def demo(
 
 
 async def _run(server: Sandbox, members: int, faults: str, out: Screen) -> Tally:
-    tally, heard = Tally(members), Progress()
     async with server:
         server_is = f"a sandbox in this process, {server.url}"
         faults_are = faults.replace(",", ", ") or "none"
         out.print(rows([("Server", server_is), ("Faults", faults_are)]))
         await _look_one_up(server, out)
-        half = members // 2
-        shares = {"json": range(half), "xml": range(half, members)}
-        for form in _FORMATS:
-            await _stream(server, form, shares[form], tally, heard)
-        _sum_up(server, tally, heard, out)
+        demo = _Demo(server, members, out)
+        await asyncio.to_thread(write_members, demo.input, members)
+        out.print(rows([("Input", str(demo.input)), ("Output", str(demo.output))]), soft_wrap=True)
+        await _begin_and_kill(demo)
+        asked_before = _asked(demo)
+        summary = await _go_on(demo)
+        tally = checked_output(demo.output, members, server)
+        asked = _asked(demo)
+        again = sum(asked[number] > times for number, times in asked_before.items())
+        _sum_up(demo, summary, tally, again)
     return tally
 
 
 async def _look_one_up(server: Sandbox, out: Screen) -> None:
     """The same member in both formats."""
-    member = ByEmail("user@example.com")
-    out.print(f"\n{member.email}, asked in both formats:\n")
+    one = ByEmail("user@example.com")
+    out.print(f"\n{one.email}, asked in both formats:\n")
     for form in _FORMATS:
-        async with _client(server, form, Progress()) as client:
-            balance = await client.get_balance(member)
+        async with _client(server, form) as client:
+            balance = await client.get_balance(one)
         total, active = format(balance.total_balance, "f"), format(balance.active_balance, "f")
         out.print(f"  {form.upper():<6}total {total}, active {active}")
     out.print()
 
 
-def _client(server: Sandbox, form: Format, heard: Progress) -> BalanceClient:
+def _client(server: Sandbox, form: Format) -> BalanceClient:
     return BalanceClient(
-        server.url,
-        token="sandbox-token",  # noqa: S106 - opens nothing but the sandbox
-        loyalty_program_id=_PROGRAM,
-        format=form,
-        retry=_RETRY,
-        on_event=heard,
+        server.url, token=_TOKEN, loyalty_program_id=PROGRAM, format=form, retry=_RETRY
     )
 
 
-async def _stream(
-    server: Sandbox, form: Format, numbers: range, tally: Tally, heard: Progress
-) -> None:
-    """Look the members with these numbers up, in one stream."""
-    label, done_before, began_s = f"{form.upper():<4}", tally.done, time.monotonic()
-    with follow(screen(stderr=True), label, len(numbers)) as tell:
-        async with _client(server, form, heard) as client:
-            async with client.stream_balances(_members(numbers)) as outcomes:
-                async for outcome in outcomes:
-                    tally.count(outcome, server)
-                    done = tally.done - done_before
-                    tell(done, f"{done / (time.monotonic() - began_s + 1e-9):,.0f}/s")
-            tally.dropped += client.stats().connections_dropped
-    tally.elapsed_s += time.monotonic() - began_s
+def _asked(demo: _Demo) -> Counter[int]:
+    """How often each member was asked about so far, of those that were."""
+    asked = {n: demo.server.asked(ByEmail(member(n))) for n in range(demo.members)}
+    return Counter({number: times for number, times in asked.items() if times})
 
 
-def _members(numbers: range) -> Iterator[ByEmail]:
-    return (ByEmail(f"member{number}@example.com") for number in numbers)
+# ── the run, in two processes ────────────────────────────────────────────────────────────────
 
 
-def _sum_up(server: Sandbox, tally: Tally, heard: Progress, out: Screen) -> None:
-    seen = heard.snapshot()
-    out.print()
-    out.print(
+async def _begin_and_kill(demo: _Demo) -> None:
+    """Begin as anybody would, in a process of its own, and end that without a warning."""
+    process = await asyncio.create_subprocess_exec(
+        *_command(demo), env=_environment(), stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        half = demo.members // 2
+        while process.returncode is None and demo.server.requests < half:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_EVERY_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    (seen,) = runs_in(usual_state(demo.output))
+    safe = 0 if seen.summary is None else seen.summary.rows
+    if seen.word == "finished":
+        demo.out.print("\nThe run was over before it could be killed.\n")
+        return
+    demo.out.print(
+        f"\nKilled (SIGKILL) after {plural(demo.server.requests, 'request')}, with "
+        f"{plural(safe, 'row')} committed.\n"
+    )
+
+
+def _command(demo: _Demo) -> list[str]:
+    words = [sys.executable, "-m", "altcraft_balance", "refresh", str(demo.input), "--by", "email"]
+    words += ["--out", str(demo.output), "--base-url", demo.server.url, "--program", str(PROGRAM)]
+    words += ["--format", _FORMATS[0], "--max-attempts", str(_RETRY.max_attempts)]
+    return [*words, "--max-failed", _ALL_MAY_FAIL]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the user's own settings; if this process is killed, that one ends, too."""
+    ours = {"TOKEN": _TOKEN, "RETRY_BASE_S": str(_RETRY.base_s), "RETRY_CAP_S": str(_RETRY.cap_s)}
+    ours["ITEM_DEADLINE_S"] = "30"
+    theirs = {name: text for name, text in os.environ.items() if not name.startswith("ALTCRAFT_")}
+    return theirs | {f"ALTCRAFT_{name}": text for name, text in ours.items()}
+
+
+async def _go_on(demo: _Demo) -> RefreshSummary:
+    """The same run in this process: whoever makes the same call again goes on with it."""
+    async with _client(demo.server, _FORMATS[1]) as client:
+        with telling(screen(stderr=True), "auto") as teller:
+            options = RunOptions(
+                max_failed=MaxFailed.read(_ALL_MAY_FAIL),
+                on_progress=lambda summary: teller.tell(summary, client.stats()),
+            )
+            source, sink = CsvSource(demo.input), CsvSink(demo.output)
+            summary = await Run(source, sink, client, Asking(by="email"), options).do()
+            teller.tell(summary, client.stats(), last=True)
+    return summary
+
+
+def _sum_up(demo: _Demo, summary: RefreshSummary, tally: Tally, again: int) -> None:
+    p50, p99 = milliseconds(summary.p50_s), milliseconds(summary.p99_s)
+    demo.out.print(
         rows(
             [
-                ("Looked up", f"{tally.members:,} members, half in JSON and half in XML"),
-                ("Time", f"{tally.elapsed_s:.1f} s"),
-                ("Rate", f"{tally.done / (tally.elapsed_s + 1e-9):,.0f} lookups/s"),
-                ("One lookup", f"p50 {_ms(seen.p50_s)}, p99 {_ms(seen.p99_s)}, waits included"),
-                ("Requests", f"{seen.requests:,}"),
-                ("Retries", f"{seen.retries:,} after a wait"),
-                ("Repeats", f"{seen.free_repeats:,} at once, since a connection was dead"),
-                ("Dropped", f"{tally.dropped:,} idle connections that were not clean"),
-                ("Met", _met(server)),
-                ("Failed", _failed(tally)),
+                ("Looked up", f"{demo.members:,} members, first in JSON, then in XML"),
+                ("Time", f"{span(summary.elapsed_s)}, in {plural(summary.starts, 'process')}"),
+                ("Rate", f"{summary.rows_per_s:,.0f} rows/s"),
+                ("One row", f"p50 {p50}, p99 {p99}, waits included"),
+                ("Requests", f"{demo.server.requests:,}"),
+                ("Met", _met(demo.server)),
+                ("Failed", counts(tally.failed)),
+                ("Asked again", f"{plural(again, 'member')}, since the run was killed"),
             ]
         )
     )
-    verdict = f"{tally.wrong:,} wrong, {tally.lost:,} lost"
-    out.print(f"\n{verdict}: {tally.right:,} of {tally.members:,} balances verified.")
-
-
-def _ms(seconds: float | None) -> str:
-    return "unknown" if seconds is None else f"{seconds * 1000:,.0f} ms"
+    wrong = f"{tally.wrong:,} wrong, {tally.lost:,} lost, {tally.doubled:,} doubled"
+    verified = f"{tally.right:,} of {tally.members:,} rows verified"
+    order = "in order" if not tally.misplaced else f"{tally.misplaced:,} in the wrong place"
+    demo.out.print(f"\n{wrong}: {verified}, {order}.")
 
 
 def _met(server: Sandbox) -> str:
     met = Counter(server.counts)
     del met["ok"]
     return ", ".join(f"{name}={count}" for name, count in met.most_common()) or "no fault"
-
-
-def _failed(tally: Tally) -> str:
-    return ", ".join(f"{kind}={count}" for kind, count in tally.failed.most_common()) or "none"

@@ -32,8 +32,8 @@ _FAILURES: Final = ("failed", "bad_input", "not_asked")
 class Teller(Protocol):
     """Tells how far a run has come."""
 
-    def tell(self, summary: RefreshSummary, stats: ClientStats) -> None:
-        """It has come so far; called once a second."""
+    def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
+        """It has come so far; called once a second, and at the end."""
 
     def say(self, sentence: str) -> None:
         """Something worth a sentence has happened."""
@@ -106,7 +106,7 @@ class _Silent:
     def __init__(self, console: Screen) -> None:
         self._console = console
 
-    def tell(self, summary: RefreshSummary, stats: ClientStats) -> None:
+    def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         """Not asked for."""
 
     def say(self, sentence: str) -> None:
@@ -118,7 +118,7 @@ class _Json(_Silent):
         super().__init__(console)
         self._pace = Pace(clock)
 
-    def tell(self, summary: RefreshSummary, stats: ClientStats) -> None:
+    def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         now = self._pace.now(summary, stats)
         self._console.out(json.dumps({**summary.as_dict(), "now": _now_as_dict(now, stats)}))
 
@@ -132,9 +132,9 @@ class _Lines(_Silent):
         self._clock, self._pace = clock, Pace(clock)
         self._due_s = clock() + _LINE_EVERY_S
 
-    def tell(self, summary: RefreshSummary, stats: ClientStats) -> None:
+    def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         now = self._pace.now(summary, stats)
-        if summary.state == "running" and self._clock() < self._due_s:
+        if not last and self._clock() < self._due_s:
             return
         self._due_s = self._clock() + _LINE_EVERY_S
         fast = f"{now.lookups_per_s:,.0f} lookups/s"
@@ -153,7 +153,7 @@ class _Display:
     def __init__(self, live: Live, clock: Callable[[], float]) -> None:
         self._live, self._pace = live, Pace(clock)
 
-    def tell(self, summary: RefreshSummary, stats: ClientStats) -> None:
+    def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         now = self._pace.now(summary, stats)
         self._live.update(_picture(summary, stats, now), refresh=True)
 

@@ -85,7 +85,7 @@ class Refresh:
             finally:
                 self.kept.summary = run.summary()
                 self.kept.goes_on = run.has_begun and not self.kept.summary.is_finished
-            teller.tell(summary, self.client.stats())
+            teller.tell(summary, self.client.stats(), last=True)
         return summary
 
     def _run(self, teller: Teller) -> Run:
