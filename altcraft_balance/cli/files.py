@@ -14,7 +14,7 @@ from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.json_lines import JsonLinesSink, JsonLinesSource
 from altcraft_balance.refresh.port import RowSink, RowSource
 
-__all__ = ["STANDARD", "Files"]
+__all__ = ["STANDARD", "Files", "check_distinct"]
 
 #: What stands for standard input and standard output.
 STANDARD: Final = "-"
@@ -57,7 +57,6 @@ class Files:
         """
         if told.out is None:
             raise ConfigurationError("--out must say where the balances go: a file, or -")
-        _check_distinct(told, told.out)
         input_format = _format_of(told.input, told.input_format, "--input-format")
         output_format = _format_of(told.out, told.output_format, "--output-format")
         _check_options(told, input_format, output_format)
@@ -159,15 +158,19 @@ def _check_options(told: Told, input_format: str, output_format: str) -> None:
         raise ConfigurationError("--amount-scale is for Parquet: other formats keep all digits")
 
 
-def _check_distinct(told: Told, out: str) -> None:
-    """No file may be written twice, or read and written."""
-    named = {"INPUT": told.input, "--out": out}
-    named |= {"--errors-to": told.errors_to or "", "--summary": told.summary or ""}
+def check_distinct(told: Told) -> None:
+    """No file may be written twice, or read and written.
+
+    Raises:
+        ConfigurationError: two are the same.
+    """
+    named = {"INPUT": told.input, "--out": told.out}
+    named |= {"--errors-to": told.errors_to, "--summary": told.summary}
     seen: dict[Path, str] = {}
     for name, path in named.items():
         if not path or (path == STANDARD and name == "INPUT"):
             continue
-        # Standard input is no file that anything else could be.
+        # Standard output is no file that anything else could be.
         there = Path(path) if path == STANDARD else Path(path).resolve()
         if there in seen:
             raise ConfigurationError(f"{seen[there]} and {name} are the same: {path}")

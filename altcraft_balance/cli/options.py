@@ -100,8 +100,8 @@ CurrencyEids: TypeAlias = Annotated[
     typer.Option(
         "--currency-eid",
         metavar="TEXT",
-        help="The currency, by external id; several give a row each. "
-        f"[env var: {PREFIX}POINTS_CURRENCY_EID]",
+        help="The currency, by external id; several give a row each. One may also be "
+        f"{PREFIX}POINTS_CURRENCY_EID.",
         show_envvar=False,
         allow_from_autoenv=False,
         rich_help_panel="Points",

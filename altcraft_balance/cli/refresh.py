@@ -13,7 +13,7 @@ from altcraft_balance.cli import options
 from altcraft_balance.cli import refresh_options as told_by
 from altcraft_balance.cli.dry_run import show_dry_run
 from altcraft_balance.cli.exits import ExitCode
-from altcraft_balance.cli.files import Files
+from altcraft_balance.cli.files import Files, check_distinct
 from altcraft_balance.cli.kept_summary import Kept, kept_summary
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_run import Refresh
@@ -41,7 +41,6 @@ _BY: Final = (
 def refresh(
     context: typer.Context,
     input: told_by.Input,  # noqa: A002 - what it is
-    out: told_by.Out = None,
     by: told_by.By = None,
     column: told_by.MemberColumn = None,
     program_column: told_by.ProgramColumn = None,
@@ -52,6 +51,7 @@ def refresh(
     no_header: told_by.NoHeader = False,
     limit: told_by.Limit = None,
     sample: told_by.Sample = None,
+    out: told_by.Out = None,
     output_format: told_by.OutputFormat = None,
     keep: told_by.Keep = None,
     prefix: told_by.Prefix = "",
@@ -96,6 +96,7 @@ def refresh(
     """
     # typer wants every option as a parameter; they are read from the context.
     told = Told.by_context(context)
+    check_distinct(told)  # before anything is written, and a summary is written on every exit
     with (
         kept_summary(told.summary, told.input) as kept,
         options.called_as_given(context),
@@ -180,7 +181,7 @@ class _Described:
     """A source that is described once: what was read to guess is not read again."""
 
     def __init__(self, source: RowSource) -> None:
-        self._source = source
+        self._source, self.path = source, getattr(source, "path", None)
         self._info: SourceInfo | None = None
 
     def describe(self) -> SourceInfo:

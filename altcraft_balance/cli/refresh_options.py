@@ -24,6 +24,7 @@ CALLED: Final[Mapping[str, str]] = MappingProxyType(
         "prefix": "--prefix",
         "with_member": "--no-member",
         "output": "--out",
+        "sink": "--out",
         "errors_to": "--errors-to",
         "max_failed": "--max-failed",
         "limit": "--limit",

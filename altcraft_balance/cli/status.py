@@ -22,7 +22,7 @@ _CALLED: Final = {"fresh=True": "--fresh"}
 def status(
     state: Annotated[
         str,
-        typer.Argument(metavar="[STATE]", help="The folder of all runs' state, or of one run."),
+        typer.Argument(metavar="STATE", help="The folder of all runs' state, or of one run."),
     ] = STATE,
     json: Annotated[
         bool,

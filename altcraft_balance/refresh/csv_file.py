@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import IO, Any, BinaryIO, Final, cast
 
@@ -70,13 +71,15 @@ class CsvSource(FileSource):
 
     def survey(self, file: IO[bytes]) -> tuple[tuple[str, ...], int]:
         """Read all of it once: its columns, and how many rows."""
-        lines = self._lines(file)
-        first = next(lines, None)
-        if first is None:
-            raise ConfigurationError(f"{self.name} is empty")
-        if self.header:
-            return self._header(first), sum(1 for _ in lines)
-        return tuple(str(number) for number in range(1, len(first) + 1)), 1 + sum(1 for _ in lines)
+        # Closed while the file is open: what is left to a generator's end may come too late.
+        with closing(self._lines(file)) as lines:
+            first = next(lines, None)
+            if first is None:
+                raise ConfigurationError(f"{self.name} is empty")
+            if self.header:
+                return self._header(first), sum(1 for _ in lines)
+            columns = tuple(str(number) for number in range(1, len(first) + 1))
+            return columns, 1 + sum(1 for _ in lines)
 
     def read(self, file: IO[bytes], columns: tuple[str, ...]) -> Iterator[Cells | BadRow]:
         """Its rows, those of a wrong length as bad ones."""
@@ -87,7 +90,7 @@ class CsvSource(FileSource):
         for cells in lines:
             yield cells if len(cells) == width else _ragged(cells, width)
 
-    def _lines(self, file: IO[bytes]) -> Iterator[list[str]]:
+    def _lines(self, file: IO[bytes]) -> Generator[list[str], None, None]:
         encoding = "utf-8-sig" if _is_utf_8(self.encoding) else self.encoding
         text = io.TextIOWrapper(cast(BinaryIO, file), encoding, newline="")
         reader = csv.reader(text, delimiter=self.delimiter, strict=True)
