@@ -162,25 +162,27 @@ def _asked(demo: _Demo) -> Counter[int]:
 
 async def _begin_and_kill(demo: _Demo) -> None:
     """Begin as anybody would, in a process of its own, and end that without a warning."""
+    before = demo.server.requests
+    enough = before + max(demo.members // 2, 1)
     process = await asyncio.create_subprocess_exec(
         *_command(demo), env=_environment(), stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        half = demo.members // 2
-        while process.returncode is None and demo.server.requests < half:  # noqa: ASYNC110
+        while process.returncode is None and demo.server.requests < enough:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_EVERY_S)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-    (seen,) = runs_in(usual_state(demo.output))
-    safe = 0 if seen.summary is None else seen.summary.rows
-    if seen.word == "finished":
-        demo.out.print("\nThe run was over before it could be killed.\n")
-        return
+    requests, safe = demo.server.requests - before, 0
+    for run in runs_in(usual_state(demo.output)):
+        safe = 0 if run.summary is None else run.summary.rows
+        if run.word == "finished":
+            demo.out.print("\nThe run was over before it could be killed.\n")
+            return
     demo.out.print(
-        f"\nKilled (SIGKILL) after {plural(demo.server.requests, 'request')}, with "
-        f"{plural(safe, 'row')} committed.\n"
+        f"\nKilled (SIGKILL) after {plural(requests, 'request')}, with {plural(safe, 'row')} "
+        "committed.\n"
     )
 
 

@@ -1,30 +1,39 @@
-"""`demo` verifies every balance, and its exit code tells the truth about it."""
+"""`demo` verifies every row, and its exit code tells the truth about it."""
 
-import io
+import re
 import signal
-from datetime import UTC, datetime
-from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from altcraft_balance.cli.demo import FAULTS, Tally
-from altcraft_balance.cli.progress import follow
-from altcraft_balance.errors import BadRequest
-from altcraft_balance.models import Balance, BalanceQuery, ByEmail, Failed, Found
+from altcraft_balance.cli.demo import FAULTS
+from altcraft_balance.cli.demo_check import Tally, member
+from altcraft_balance.models import ByEmail
 from altcraft_balance.sandbox.faults import checked_rates
+from tests.cli.refreshing import rows_of
 
 
-def test_every_balance_is_verified_and_nothing_is_lost(command):
-    """Faults on a tenth of all requests cost repeats, and no member."""
-    ended = command("demo", "--members", "400", "--seed", "7")
+def test_every_row_is_verified_and_none_is_lost(command):
+    """Faults on a tenth of all requests and a SIGKILL half-way cost repeats, and no member."""
+    ended = command("demo", "--members", "1500", "--seed", "7")
     assert ended.code == 0, ended.out + ended.err
-    assert "0 wrong, 0 lost: 400 of 400 balances verified." in ended.out
+    assert "0 wrong, 0 lost, 0 doubled: 1,500 of 1,500 rows verified, in order." in ended.out
     assert "user@example.com, asked in both formats:" in ended.out
     totals = [line.split()[1:] for line in ended.out.splitlines() if line.startswith("  JSON")]
     totals += [line.split()[1:] for line in ended.out.splitlines() if line.startswith("  XML")]
     assert totals[0] == totals[1]
-    assert "XML: 200 of 200 (100 %)" in ended.err
+    assert re.search(r"Killed \(SIGKILL\) after 7\d\d requests", ended.out)
+    assert "in 2 processes" in ended.out
+    again = re.search(r"Asked again +([0-9,]+) member", ended.out)
+    assert int(again[1].replace(",", "")) <= 64 + 500
+
+
+def test_the_files_are_left(command):
+    """The output lies in a folder that it names, beside the input."""
+    ended = command("demo", "--members", "20", "--faults", "")
+    output = Path(re.search(r"^Output +(/.+)$", ended.out, re.MULTILINE)[1].strip())
+    assert len(rows_of(output)) == 20
+    assert (output.parent / "members.csv").exists()
 
 
 def test_without_faults_there_is_nothing_to_repeat(command):
@@ -59,21 +68,30 @@ def test_the_faults_are_a_tenth_of_all_requests():
     assert not {"latency", "status429", "status503"} & rates.keys()
 
 
-def test_a_wrong_balance_would_be_seen(serve):
-    """The verification can fail: a stranger's balance counts as wrong, silence as lost."""
-    query = BalanceQuery(ByEmail("a@example.com"))
-    strangers = Balance(
-        total_balance=Decimal("666.66"),
-        active_balance=Decimal("666.66"),
-        loyalty_program_id=123,
-        looked_up_at=datetime.now(UTC),
-    )
-    tally = Tally(3)
+def _row(sandbox, number, **changes):
+    truth = sandbox.balance_of(ByEmail(member(number)), loyalty_program_id=123)
+    row = {"member": member(number), "status": "found", "error_kind": ""}
+    amounts = {"total_balance": truth.total_balance, "active_balance": truth.active_balance}
+    return {**row, **{name: str(value) for name, value in amounts.items()}, **changes}
+
+
+def test_whatever_is_wrong_would_be_seen(serve):
+    """The verification can fail: by a stranger's balance, a lost row, a second one, the order."""
     with serve() as sandbox:
-        tally.count(Found(query=query, index=0, balance=strangers), sandbox)
-        tally.count(Failed(query=query, index=1, error=BadRequest("m", code=400)), sandbox)
-    assert (tally.wrong, tally.failed.total(), tally.lost) == (1, 1, 1)
-    assert not tally.all_right
+        good = [_row(sandbox, number) for number in range(3)]
+        cases = {
+            "right": good,
+            "wrong": [good[0], _row(sandbox, 1, total_balance="666.66"), good[2]],
+            "lost": good[:2],
+            "doubled": [*good, good[0]],
+            "misplaced": [good[1], good[0], good[2]],
+            "failed": [good[0], _row(sandbox, 1, status="failed", error_kind="api"), good[2]],
+        }
+        for name, rows in cases.items():
+            tally = Tally(3)
+            tally.count(rows, sandbox)
+            assert tally.all_right == (name == "right")
+            assert getattr(tally, name), name
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -86,34 +104,3 @@ def test_a_signal_ends_it_with_75(child, number):
     assert process.returncode == 75, err
     assert "Error: stopped\n" in err
     assert "Traceback" not in err
-
-
-# ── progress ─────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_terminal_gets_a_bar_in_one_line():
-    """At 80 columns the bar, the count, the share, the rate and the rest fit."""
-    text, now = io.StringIO(), [0.0]
-    console = Console(
-        file=text, force_terminal=True, width=80, color_system=None, _environ={"TERM": "xterm"}
-    )
-    with follow(console, "JSON", 10_000, clock=lambda: now[0]) as tell:
-        for done in range(0, 10_001, 1000):
-            now[0] += 0.2
-            tell(done, "2,500/s")
-    assert "10000/10000" in text.getvalue()
-    assert "100%" in text.getvalue()
-    assert "2,500/s" in text.getvalue()
-
-
-def test_elsewhere_a_plain_line_comes_every_few_seconds():
-    """A log file is not filled with bars: one line in three seconds, and one at the end."""
-    text, now = io.StringIO(), [0.0]
-    console = Console(file=text, width=80)
-    with follow(console, "XML", 100, clock=lambda: now[0]) as tell:
-        for done in range(1, 101):
-            now[0] += 0.1
-            tell(done, "10/s")
-    lines = text.getvalue().splitlines()
-    assert len(lines) == 4
-    assert lines[-1] == "XML: 100 of 100 (100 %), 10/s"
