@@ -28,7 +28,7 @@ from altcraft_balance.cli.durations import milliseconds, plural, span
 from altcraft_balance.cli.exits import ExitCode
 from altcraft_balance.cli.refresh_progress import telling
 from altcraft_balance.cli.sandbox import Seed
-from altcraft_balance.cli.show import Screen, rows, screen
+from altcraft_balance.cli.show import Screen, rows, say_error, screen
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import counts
 from altcraft_balance.client import BalanceClient
@@ -126,6 +126,9 @@ async def _run(server: Sandbox, members: int, faults: str, out: Screen) -> Tally
         await _begin_and_kill(demo)
         asked_before = _asked(demo)
         summary = await _go_on(demo)
+        if not summary.is_finished:
+            say_error(summary.reason)
+            return Tally(members, lost=members)
         tally = checked_output(demo.output, members, server)
         asked = _asked(demo)
         again = sum(asked[number] > times for number, times in asked_before.items())
@@ -175,7 +178,8 @@ async def _begin_and_kill(demo: _Demo) -> None:
             process.kill()
         await process.wait()
     requests, safe = demo.server.requests - before, 0
-    for run in runs_in(usual_state(demo.output)):
+    state = usual_state(demo.output)
+    for run in runs_in(state) if state.is_dir() else ():
         safe = 0 if run.summary is None else run.summary.rows
         if run.word == "finished":
             demo.out.print("\nThe run was over before it could be killed.\n")
