@@ -20,13 +20,13 @@ from altcraft_balance.secret import HIDDEN, HiddenStr
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.shared_rate import SharedRate
 
-__all__ = ["show_dry_run"]
+__all__ = ["DryRun", "show_dry_run"]
 
 _NAMES: Final = frozenset({"matching", "field_name"})  # of fields that tell nothing of a member
 
 
 @define
-class _Found:
+class DryRun:
     """What is in the input.
 
     Attributes:
@@ -44,7 +44,7 @@ class _Found:
     first: BalanceQuery | None = None
 
 
-def show_dry_run(source: RowSource, asking: Asking, client: BalanceClient) -> None:
+def show_dry_run(source: RowSource, asking: Asking, client: BalanceClient) -> DryRun:
     """Read and check all of `source`, and show what would be asked."""
     settings = client.settings
     info = source.describe()
@@ -65,10 +65,11 @@ def show_dry_run(source: RowSource, asking: Asking, client: BalanceClient) -> No
         for line in _request(found.first, encoder, settings):
             out.print(f"  {harmless(line)}", soft_wrap=True)
     out.print("\nNothing was sent.")
+    return found
 
 
-def _read(source: Iterable[Cells | BadRow], plan: Plan, encoder: RequestEncoder) -> _Found:
-    found = _Found()
+def _read(source: Iterable[Cells | BadRow], plan: Plan, encoder: RequestEncoder) -> DryRun:
+    found = DryRun()
     for cells in source:
         found.rows += 1
         try:
@@ -86,7 +87,7 @@ def _read(source: Iterable[Cells | BadRow], plan: Plan, encoder: RequestEncoder)
     return found
 
 
-def _described(name: str, found: _Found, settings: ClientSettings) -> Iterator[tuple[str, str]]:
+def _described(name: str, found: DryRun, settings: ClientSettings) -> Iterator[tuple[str, str]]:
     yield "Input", name
     yield "Rows", f"{found.rows:,}"
     yield "Bad input", f"{found.bad:,}; {found.first_bad}" if found.bad else "none"

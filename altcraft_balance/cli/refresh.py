@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import typer
+from attrs import evolve
 
 from altcraft_balance.cli import options
 from altcraft_balance.cli import refresh_options as told_by
@@ -32,6 +33,7 @@ from altcraft_balance.wording import called
 __all__ = ["refresh"]
 
 _SPOKEN: Final = {"email": "e-mail", "phone": "phone", "profile_id": "profile id"}
+_DRY_RUN: Final = "a dry run: nothing was sent"
 _BY: Final = (
     "--by must say how members are found: email, phone, profile_id, custom:FIELD or "
     "custom-int:FIELD"
@@ -116,7 +118,10 @@ def _refresh(context: typer.Context, told: Told, kept: Kept) -> ExitCode:
             source = _part(told, files.source(None if spool is None else spool.path))
             source, asking = _asking(told, source)
             if told.dry_run:
-                show_dry_run(source, asking, client)
+                found = show_dry_run(source, asking, client)
+                kept.summary = evolve(
+                    kept.summary, state="stopped", reason=_DRY_RUN, total=found.rows
+                )
                 return ExitCode.DONE
         work = Refresh(
             told=told, files=files, source=source, asking=asking, client=client, kept=kept

@@ -60,7 +60,15 @@ def test_every_code_is_explained():
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("get", "--help"), ("sandbox", "-h"), ("demo", "-h")]
+    "arguments",
+    [
+        ("--help",),
+        ("get", "--help"),
+        ("refresh", "--help"),
+        ("status", "--help"),
+        ("sandbox", "-h"),
+        ("demo", "-h"),
+    ],
 )
 def test_every_help_page_has_the_table(command, arguments):
     """Exit codes stand below the options, and the page fits 80 columns."""

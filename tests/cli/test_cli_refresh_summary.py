@@ -34,6 +34,7 @@ def _summary(folder):
 EXITS = {
     "finished": ((), {}, 0, "finished", ""),
     "more failed": (("--finish",), {}, 3, "finished", ""),
+    "dry run": (("--dry-run",), {}, 0, "stopped", "a dry run: nothing was sent"),
     "no way": (("--by", "name"), {}, 2, "broken", "--by must be"),
     "no column": (("--column", "x"), {}, 2, "broken", "--column 'x' is not in m.csv"),
     "no output": (("--out", "no/o.csv"), {}, 2, "broken", "no/o.csv cannot be written"),
