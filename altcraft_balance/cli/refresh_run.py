@@ -85,7 +85,8 @@ class Refresh:
             finally:
                 self.kept.summary = run.summary()
                 self.kept.goes_on = run.has_begun and not self.kept.summary.is_finished
-            teller.tell(summary, self.client.stats(), last=True)
+            if summary.run_id:
+                teller.tell(summary, self.client.stats(), last=True)
         return summary
 
     def _run(self, teller: Teller) -> Run:
@@ -117,6 +118,9 @@ class Refresh:
         if summary.state == "finished_before":
             screen().print(harmless(_finished_before(summary)), soft_wrap=True)
             return ExitCode.DONE
+        if not summary.run_id:  # a signal came while the input was read for the first time
+            say_error("stopped before anything was asked")
+            return ExitCode.STOPPED
         on_stderr = self.files.writes_standard_output
         if not (on_stderr and self.told.progress == "json"):  # which has had it all
             screen(stderr=on_stderr).print(rows(described(summary)))

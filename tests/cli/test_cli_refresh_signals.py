@@ -3,7 +3,10 @@
 import asyncio
 import signal
 import subprocess
+import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +118,26 @@ def test_a_silent_standard_input_is_left(child, server, tmp_path):
     assert process.wait(30) == 75
     assert process.stderr.read() == "Error: stopped\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_large_file_is_left_while_it_is_read(child, server, tmp_path):
+    """It is read as a whole before anything is asked, and nobody has to wait for that."""
+    path = write_members(tmp_path / "m.csv", 20)
+    with path.open("a") as file:
+        for _ in range(300):
+            file.write("somebody@example.com\n" * 10_000)
+    process = child("refresh", str(path), "--by", "email", "--out", str(tmp_path / "o.csv"))
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    _wait_for(lambda: any(_leads_to(link, path) for link in descriptors.iterdir()))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 75
+    assert process.stderr.read().splitlines()[-1] == "Error: stopped before anything was asked"
+    assert server.requests == 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _leads_to(link, path):
+    with suppress(FileNotFoundError):
+        return link.readlink() == path
+    return False
