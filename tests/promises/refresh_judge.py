@@ -102,5 +102,3 @@ def _addresses(folder):
         is_state = ".altcraft-balance" in path.parts or path.name.endswith(".lock")
         if is_state and path.is_file() and CANARY.encode() in path.read_bytes():
             yield f"{path.name} holds an address"
-
-

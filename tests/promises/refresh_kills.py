@@ -24,7 +24,6 @@ FEWEST = 3
 def started(folder, job, log):
     """The id of a process that begins, or goes on."""
 
-
     def work():
         with log.open("ab") as notes:
             run(folder, job, notes.fileno())

@@ -107,9 +107,7 @@ def test_a_disk_that_hangs_costs_no_more(promise, size):
     """While the disk does nothing the run goes on asking, but only about 500 rows."""
     stated = promise(25, "kill -9 of a hanging disk")
     options = {"hangs_s": 0.3, "kills": 2, "up_to": 60, "currencies": 1, "rows": 1_500}
-    came = in_child(
-        "refresh_crash", limit_s=3600, block_rows=0, cases=size(4, 200), **options
-    )
+    came = in_child("refresh_crash", limit_s=3600, block_rows=0, cases=size(4, 200), **options)
     most = came["most_repeats"]
     stated.came(
         tried=came["tried"],
