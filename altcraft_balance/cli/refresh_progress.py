@@ -186,7 +186,8 @@ def _picture(summary: RefreshSummary, stats: ClientStats, now: Now) -> Group:
     lines.add_column(overflow="fold")
     for name, value in _figures(summary, stats, now):
         lines.add_row(name, harmless(value))
-    bar = ProgressBar(total=summary.total or None, completed=summary.rows)
+    bar = Table.grid(expand=True)  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=summary.total or None, completed=summary.rows))
     return Group(head, bar, lines)
 
 

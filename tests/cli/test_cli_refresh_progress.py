@@ -60,6 +60,9 @@ def test_a_terminal_gets_a_display(stats):
             summary = summary_of(2_000 * second, total_is_exact=False, kinds=kinds)
             teller.tell(summary, done)
         display = text.getvalue()
+    names = ["Lookups", "In flight", "Server", "Requests", "Failures", "One row"]
+    assert all(f"\n{name}" in display for name in names)
+    assert max(map(len, display.rpartition("\x1b")[2].splitlines())) <= 80
     display = " ".join(display.split())
     assert "members.csv 4,000 of ~20,000 (20 %) 8.0 s left" in display
     assert "2,000/s now, 900 rows/s overall" in display
