@@ -24,11 +24,14 @@ __all__ = ["VERSION", "Checkpoint", "FileCheckpoint", "Known", "NoCheckpoint", "
 #: Of the file's layout; one of another version is refused.
 VERSION: Final = 1
 _LAYOUT: Final = f"""
-    CREATE TABLE known (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE answers (first INTEGER NOT NULL, last INTEGER NOT NULL, rows BLOB NOT NULL);
-    CREATE INDEX answers_last ON answers (last);
+    CREATE TABLE blocks (first INTEGER, last INTEGER, rows BLOB NOT NULL, known BLOB NOT NULL);
+    CREATE INDEX blocks_last ON blocks (last);
     PRAGMA user_version = {VERSION};
 """
+
+_INSERT: Final = "INSERT INTO blocks VALUES (?, ?, ?, ?)"
+#: The last block says what is known, with rows or without.
+_DELETE: Final = "DELETE FROM blocks WHERE ifnull(last, -1) < ? AND rowid < ?"
 
 Known = Mapping[str, Any]
 
@@ -92,7 +95,7 @@ class FileCheckpoint:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._below = path, 0
         with disk.writing(path):
             # Made here, for its owner alone; SQLite gives its other files the same mode.
             path.touch(mode=0o600)
@@ -115,14 +118,14 @@ class FileCheckpoint:
     def last_row(self) -> int:
         """The highest row of which there are answers."""
         with _using(self._path):
-            (row,) = self._database.execute("SELECT max(last) FROM answers").fetchone()
+            (row,) = self._database.execute("SELECT max(last) FROM blocks").fetchone()
         return -1 if row is None else int(row)
 
     def answers(self, first: int, last: int) -> dict[int, list[Answer]]:
         """The answers to rows from `first` to `last`."""
         with _using(self._path):
             found = self._database.execute(
-                "SELECT rows FROM answers WHERE last >= ? AND first <= ?", (first, last)
+                "SELECT rows FROM blocks WHERE last >= ? AND first <= ?", (first, last)
             ).fetchall()
         rows = (row for (text,) in found for row in orjson.loads(text))
         return {number: answers for number, answers in rows if first <= number <= last}
@@ -133,17 +136,18 @@ class FileCheckpoint:
         """One transaction, durable when this returns."""
         rows = list(answers)
         numbers = [number for number, _ in rows]
-        with _using(self._path), self._database:
-            self._database.execute("BEGIN")
-            if rows:  # all in one: a fifth of what a line for each would cost
-                self._database.execute(
-                    "INSERT INTO answers VALUES (?, ?, ?)",
-                    (min(numbers), max(numbers), orjson.dumps(rows)),
-                )
-            self._database.execute("DELETE FROM answers WHERE last < ?", (below,))
-            self._database.execute(
-                "INSERT OR REPLACE INTO known VALUES ('run', ?)", (orjson.dumps(known),)
-            )
+        span = (min(numbers), max(numbers)) if rows else (None, None)
+        block = (*span, orjson.dumps(rows), orjson.dumps(known))
+        with _using(self._path):
+            if below <= self._below:
+                # One statement is a transaction; the loop's thread is waited for once, not thrice.
+                self._database.execute(_INSERT, block)
+                return
+            with self._database:
+                self._database.execute("BEGIN")
+                last = self._database.execute(_INSERT, block).lastrowid
+                self._database.execute(_DELETE, (below, last))
+        self._below = below
 
     def close(self) -> None:
         """Close the file."""
@@ -202,7 +206,7 @@ def _version(database: sqlite3.Connection) -> int:
 def _known(database: sqlite3.Connection) -> Known:
     if not _version(database):  # a crash came before the tables
         return {}
-    found = database.execute("SELECT value FROM known WHERE name = 'run'").fetchone()
+    found = database.execute("SELECT known FROM blocks ORDER BY rowid DESC LIMIT 1").fetchone()
     return {} if found is None else orjson.loads(found[0])
 
 

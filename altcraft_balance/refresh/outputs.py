@@ -55,13 +55,21 @@ class Output:
         self._chunk = sink.chunk_rows
         self.is_on_loop = any(map(inspect.iscoroutinefunction, (sink.write, sink.sync)))
         self._next = self.mark = 0
+        self._has_begun = False
         self.token: Any = None
 
     async def open(self, opening: Opening, mark: int) -> None:
         """Open the sink, which has the first `mark` rows."""
         self._next = self.mark = mark
         self.token = opening.token
+        self._has_begun = opening.token is not None
         await self._desk.call(self._sink.open, opening)
+
+    async def begin(self) -> None:
+        """The first row of the run is answered: from now on the output is seen to be under way."""
+        if not self._has_begun:
+            self._has_begun = True
+            await self.sync()
 
     async def take(self, rows: Sequence[Asked]) -> None:
         """Take the rows that follow those it has; any that it has already are left out."""

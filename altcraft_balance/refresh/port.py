@@ -133,7 +133,8 @@ class RowSink(Protocol):
 
     Attributes:
         path: the file or folder that it makes, if it makes one: beside it lies the run's state.
-        chunk_rows: `sync` is called at multiples of so many rows of the source, and at the end.
+        chunk_rows: `sync` is called at multiples of so many rows of the source, 0 among them, and
+            at the end.
         settings: what decides how the output looks, of JSON's types: a run goes on only with the
             settings that it began with.
     """

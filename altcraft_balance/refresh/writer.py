@@ -161,6 +161,8 @@ class Writer:
         self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
 
     async def _write(self, rows: list[Asked], tally: dict[str, Any]) -> None:
+        for output in self._outputs:
+            await output.begin()
         await self._desk.call(self._early.add, rows)
         while due := await self._desk.call(self._early.due):
             for output in self._outputs:
