@@ -16,15 +16,18 @@ SHARED_MEMORY = Path("/dev/shm")
 HUNG_S = 60
 
 
-def fork(work):
-    """The id of a process that does `work`, and says with 0 that it came to its end."""
+def fork(work, limit_s=HUNG_S):
+    """The id of a process that does `work`, and says with 0 that it came to its end.
+
+    After `limit_s` seconds it hangs, and is ended; 0: it may take as long as it likes.
+    """
     sys.stdout.flush()
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        signal.alarm(HUNG_S)
+        signal.alarm(limit_s)
         work()
         code = 0
     except BaseException:
@@ -50,7 +53,7 @@ def side_by_side(works):
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(number) for number, _ in enumerate(works)]
         children = [
-            fork(lambda work=work, file=file: file.write_bytes(work()))
+            fork(lambda work=work, file=file: file.write_bytes(work()), limit_s=0)
             for work, file in zip(works, files, strict=True)
         ]
         codes = [ended(child) for child in children]

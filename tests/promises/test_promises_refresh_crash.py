@@ -61,7 +61,7 @@ def test_killed_at_any_point_it_goes_on(promise, size, format_):
 def test_killed_twice_it_goes_on(promise, size):
     """A second kill, of the run that goes on, changes nothing, either."""
     stated = promise(25, "kill -9 twice")
-    cases = size(20, 1_000)
+    cases = size(20, 300)
     tried = failed = 0
     for format_ in ("csv", "csv.gz"):
         options = {"kills": 2, "cases": cases, "up_to": size(120, 160), "currencies": 1}
@@ -76,7 +76,7 @@ def test_killed_twice_it_goes_on(promise, size):
 def test_a_dropped_run_leaves_nothing_that_matters(promise, size):
     """Killed while it drops an unfinished run, a run with fresh=True leaves one to go on with."""
     stated = promise(25, "kill -9 under fresh=True")
-    options = {"kills": 2, "fresh": 1, "cases": size(20, 1_000), "up_to": 100, "currencies": 1}
+    options = {"kills": 2, "fresh": 1, "cases": size(20, 300), "up_to": 100, "currencies": 1}
     came = in_child("refresh_crash", limit_s=3600, **options, **rows(size))
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
 
