@@ -22,7 +22,7 @@ from tests.promises.refresh_points import ALL, GO_ON, READS, FailingDisk, Points
 from tests.promises.refresh_run import NOTE, Job, has_what_it_needs, prepare, run
 
 WORKERS = 2
-FIRST_BYTES, STEP_BYTES = 40_000, 4_000  # SQLite's shared memory is a file of 32 KiB
+STEP_BYTES = 16_000  # twice too few for SQLite's shared memory, a file of 32 KiB
 SENTENCE = re.compile(rf"\[Errno \d+\] (/.+) cannot be written: [^\n]+; {GO_ON}")
 
 
@@ -35,7 +35,7 @@ def spoil(number, log, only):
         ShortWrites(0, log).install()
     elif asked.how == "limit":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        most = (FIRST_BYTES + STEP_BYTES * number, resource.RLIM_INFINITY)
+        most = (STEP_BYTES * number, resource.RLIM_INFINITY)
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
     else:
         few_pages(number)
@@ -124,7 +124,7 @@ def main():
     assert has_what_it_needs(asked.format)  # before the forks, so that it is imported once
     job = Job(
         format=asked.format, rows=asked.rows, currencies=1, block_rows=asked.block_rows,
-        chunk_rows=asked.chunk_rows, keep=("id", "segment"),
+        chunk_rows=asked.chunk_rows, keep=("id", "segment"), width=asked.width,
     )  # fmt: skip
     with place() as above:
         folder = above / "run"
@@ -155,5 +155,6 @@ if __name__ == "__main__":
     asked = options_of(
         __doc__, how="fails", error="ENOSPC", format="csv", rows=80, block_rows=20, chunk_rows=30,
         commits=0,
+        width=0,
     )  # fmt: skip
     answer(main())

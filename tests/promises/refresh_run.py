@@ -41,6 +41,7 @@ class Job:
         faults: the share of requests that fail at first; then times are real, and differ.
         overwrite: whether there is an output already.
         hold: a file for which every answer waits.
+        width: how much longer its rows are than they need be.
         in_vain: everybody gets the same error, so that it stops and leaves nothing.
     """
 
@@ -56,6 +57,7 @@ class Job:
     keep: tuple[str, ...] = ("id",)
     fresh: bool = False
     in_vain: bool = False
+    width: int = 0
     hold: Path | None = field(default=None)
 
     @property
@@ -136,7 +138,7 @@ def prepare(folder, job):
     lines = ["id,email,segment"]
     for number in range(job.rows):
         email = "" if number % 31 == 11 else f"m{number:05}@{CANARY}"
-        lines.append(f'{number:06},{email},"gold, ""{number % 3}"""')
+        lines.append(f'{number:06},{email},"gold, ""{number % 3}{"x" * job.width}"""')
         if number % 37 == 17:
             lines[-1] += ",and more"
     (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -69,7 +69,7 @@ def test_short_writes_are_no_trouble(promise, size):
 def test_a_full_disk_is_told(promise, size):
     """No file may be larger than so many bytes, as on a disk that is full; SQLite's neither."""
     stated = promise(26, "a limit of file sizes")
-    came = meet(stated, how="limit", rows=size(600, 2_400), block_rows=200)
+    came = meet(stated, how="limit", rows=size(600, 2_400), block_rows=200, width=500)
     assert set(came["named"]) >= {"out.csv.partial", "checkpoint.sqlite"}
 
 
