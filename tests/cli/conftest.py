@@ -27,8 +27,10 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch):
-    """No setting of the machine's, no colours, 80 columns."""
+def plain_environment(monkeypatch, tmp_path_factory):
+    """No setting of the machine's, no colours, 80 columns, and temporary files among the tests'."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+    monkeypatch.setattr("tempfile.tempdir", None)  # what was found before
     for name in [name for name in os.environ if name.startswith("ALTCRAFT_")]:
         monkeypatch.delenv(name)
     for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
