@@ -122,7 +122,8 @@ async def _run(server: Sandbox, members: int, faults: str, out: Screen) -> Tally
         await _look_one_up(server, out)
         demo = _Demo(server, members, out)
         await asyncio.to_thread(write_members, demo.input, members)
-        out.print(rows([("Input", str(demo.input)), ("Output", str(demo.output))]), soft_wrap=True)
+        # Whole, so that it can be copied: a table would fold a long one.
+        out.print(f"Input   {demo.input}\nOutput  {demo.output}", soft_wrap=True)
         await _begin_and_kill(demo)
         asked_before = _asked(demo)
         summary = await _go_on(demo)
