@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from altcraft_balance.models import Matching as Matching
     from altcraft_balance.models import Outcome as Outcome
     from altcraft_balance.models import RawMatching as RawMatching
-    from altcraft_balance.refresh.csv_file import CsvSink as CsvSink
-    from altcraft_balance.refresh.csv_file import CsvSource as CsvSource
+    from altcraft_balance.refresh.files.csv_file import CsvSink as CsvSink
+    from altcraft_balance.refresh.files.csv_file import CsvSource as CsvSource
+    from altcraft_balance.refresh.files.json_lines import JsonLinesSink as JsonLinesSink
+    from altcraft_balance.refresh.files.json_lines import JsonLinesSource as JsonLinesSource
+    from altcraft_balance.refresh.files.parquet_sink import ParquetSink as ParquetSink
+    from altcraft_balance.refresh.files.parquet_source import ParquetSource as ParquetSource
     from altcraft_balance.refresh.job import refresh_balances as refresh_balances
-    from altcraft_balance.refresh.json_lines import JsonLinesSink as JsonLinesSink
-    from altcraft_balance.refresh.json_lines import JsonLinesSource as JsonLinesSource
-    from altcraft_balance.refresh.parquet_sink import ParquetSink as ParquetSink
-    from altcraft_balance.refresh.parquet_source import ParquetSource as ParquetSource
     from altcraft_balance.refresh.port import BadRow as BadRow
     from altcraft_balance.refresh.port import Column as Column
     from altcraft_balance.refresh.port import Opening as Opening
@@ -102,11 +102,11 @@ _HOMES: Final = {
         "Outcome",
         "RawMatching",
     ),
-    "refresh.csv_file": ("CsvSink", "CsvSource"),
+    "refresh.files.csv_file": ("CsvSink", "CsvSource"),
     "refresh.job": ("refresh_balances",),
-    "refresh.json_lines": ("JsonLinesSink", "JsonLinesSource"),
-    "refresh.parquet_sink": ("ParquetSink",),
-    "refresh.parquet_source": ("ParquetSource",),
+    "refresh.files.json_lines": ("JsonLinesSink", "JsonLinesSource"),
+    "refresh.files.parquet_sink": ("ParquetSink",),
+    "refresh.files.parquet_source": ("ParquetSource",),
     "refresh.port": ("BadRow", "Column", "Opening", "RowSink", "RowSource", "SourceInfo"),
     "refresh.summary": ("RefreshSummary",),
     "sandbox": ("Sandbox",),

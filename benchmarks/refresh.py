@@ -31,9 +31,9 @@ from altcraft_balance import (
     Opening,
     refresh_balances,
 )
-from altcraft_balance.refresh.answer import of_outcome
-from altcraft_balance.refresh.checkpoint import FileCheckpoint
-from altcraft_balance.refresh.plan import Asking, Plan
+from altcraft_balance.refresh.rows.answer import of_outcome
+from altcraft_balance.refresh.rows.plan import Asking, Plan
+from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
 from altcraft_balance.transport.port import RawReply
 
 REPLY = RawReply(

@@ -33,12 +33,12 @@ from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import counts
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
-from altcraft_balance.refresh.folder import usual_state
-from altcraft_balance.refresh.limits import MaxFailed
-from altcraft_balance.refresh.plan import Asking
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
-from altcraft_balance.refresh.seen import runs_in
+from altcraft_balance.refresh.state.folder import usual_state
+from altcraft_balance.refresh.state.seen import runs_in
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import Format, RetryPolicy

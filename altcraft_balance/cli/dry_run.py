@@ -14,8 +14,8 @@ from altcraft_balance.codec.request import RequestEncoder, member_fields
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.matchings import RawMatching
 from altcraft_balance.models import BalanceQuery
-from altcraft_balance.refresh.plan import Asking, Plan
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
+from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.secret import HIDDEN, HiddenStr
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.shared_rate import SharedRate

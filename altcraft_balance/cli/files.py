@@ -9,9 +9,9 @@ from attrs import frozen
 
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.compression import format_suffix
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
-from altcraft_balance.refresh.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.files.compression import format_suffix
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
 from altcraft_balance.refresh.port import RowSink, RowSource
 
 __all__ = ["STANDARD", "Files", "check_distinct"]
@@ -81,7 +81,7 @@ class Files:
         """What is read: `spool` in the place of standard input."""
         told, path = self.told, spool or Path(self.told.input)
         if self.input_format == "parquet":
-            from altcraft_balance.refresh.parquet_source import ParquetSource
+            from altcraft_balance.refresh.files.parquet_source import ParquetSource
 
             return ParquetSource(path)
         source: CsvSource | JsonLinesSource
@@ -122,7 +122,7 @@ def _sink(path: str, kind: str, told: Told, *, like_input: bool) -> RowSink:
     if kind == "parquet":
         if format_suffix(Path(path)) != Path(path).suffix.lower():
             raise ConfigurationError(f"{path}: Parquet is compressed inside, so name it .parquet")
-        from altcraft_balance.refresh.parquet_sink import ParquetSink
+        from altcraft_balance.refresh.files.parquet_sink import ParquetSink
 
         scale = {} if told.amount_scale is None else {"amount_scale": told.amount_scale}
         return ParquetSink(path, overwrite=told.overwrite, **scale)

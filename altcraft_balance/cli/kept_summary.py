@@ -12,7 +12,7 @@ from attrs import define, evolve
 from altcraft_balance.cli.exits import CannotWrite
 from altcraft_balance.cli.stopping import Stopped
 from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
-from altcraft_balance.refresh import disk
+from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.summary import RefreshSummary, nothing_done
 
 __all__ = ["Kept", "kept_summary"]

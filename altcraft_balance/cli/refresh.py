@@ -23,11 +23,11 @@ from altcraft_balance.cli.stopping import stoppable
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
-from altcraft_balance.refresh.folder import usual_state
-from altcraft_balance.refresh.plan import Asking, guessed_column
+from altcraft_balance.refresh.files.spool import Spool, spooled
 from altcraft_balance.refresh.port import Rows, RowSource, SourceInfo
-from altcraft_balance.refresh.selection import FirstRows, Sample
-from altcraft_balance.refresh.spool import Spool, spooled
+from altcraft_balance.refresh.rows.plan import Asking, guessed_column
+from altcraft_balance.refresh.rows.selection import FirstRows, Sample
+from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.wording import called
 
 __all__ = ["refresh"]

@@ -17,9 +17,9 @@ from altcraft_balance.cli.show import harmless, rows, say_error, screen, silence
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import described, rows_done
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.refresh.limits import MaxFailed
-from altcraft_balance.refresh.plan import Asking
 from altcraft_balance.refresh.port import RowSource
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.wording import renamed

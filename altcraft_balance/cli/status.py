@@ -10,8 +10,8 @@ import typer
 from altcraft_balance.cli.show import rows, screen, show_json
 from altcraft_balance.cli.summary_table import described
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.folder import STATE
-from altcraft_balance.refresh.seen import SeenRun, runs_in
+from altcraft_balance.refresh.state.folder import STATE
+from altcraft_balance.refresh.state.seen import SeenRun, runs_in
 from altcraft_balance.wording import called
 
 __all__ = ["status"]

@@ -14,8 +14,8 @@ from typing import Final
 
 import orjson
 
-from altcraft_balance.refresh import disk
 from altcraft_balance.refresh.outputs import Asked
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["Early"]
 

@@ -12,12 +12,12 @@ from typing import Final
 
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.models import BalanceQuery
-from altcraft_balance.refresh.answer import Answer, bad_input, not_asked
-from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Blocks, Desk
 from altcraft_balance.refresh.outputs import Asked
-from altcraft_balance.refresh.plan import Plan
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
+from altcraft_balance.refresh.rows.answer import Answer, bad_input, not_asked
+from altcraft_balance.refresh.rows.plan import Plan
+from altcraft_balance.refresh.state.checkpoint import Checkpoint
 from altcraft_balance.refresh.writer import Writer
 
 __all__ = ["Feed"]

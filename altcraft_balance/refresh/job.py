@@ -11,11 +11,11 @@ from typing import Literal
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import Currency
-from altcraft_balance.refresh.limits import MaxFailed
-from altcraft_balance.refresh.plan import Asking, MemberBy
 from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.plan import Asking, MemberBy
+from altcraft_balance.refresh.rows.selection import FirstRows, Sample
 from altcraft_balance.refresh.run import Run, RunOptions
-from altcraft_balance.refresh.selection import FirstRows, Sample
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.validators import checked_wait
 

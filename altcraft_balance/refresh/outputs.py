@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import define, field
 
-from altcraft_balance.refresh.answer import Answer
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.port import Cells, Opening, RowSink
+from altcraft_balance.refresh.rows.answer import Answer
 
 __all__ = ["Asked", "Output"]
 

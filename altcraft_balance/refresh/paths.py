@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.claim import check_folder_of
+from altcraft_balance.refresh.files.claim import check_folder_of
 from altcraft_balance.refresh.port import RowSink, RowSource
 
 __all__ = ["check_paths"]

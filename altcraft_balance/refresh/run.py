@@ -16,17 +16,17 @@ from typing import Any
 from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.refresh.answer import is_trouble
-from altcraft_balance.refresh.checkpoint import Checkpoint, NoCheckpoint
 from altcraft_balance.refresh.desk import Desk
-from altcraft_balance.refresh.file_source import Interrupted
-from altcraft_balance.refresh.folder import RunFolder, usual_state
-from altcraft_balance.refresh.identity import Identity
-from altcraft_balance.refresh.limits import MaxFailed
+from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.outputs import Asked, Output
 from altcraft_balance.refresh.paths import check_paths
-from altcraft_balance.refresh.plan import Asking, Plan
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, RowSource, SourceInfo
+from altcraft_balance.refresh.rows.answer import is_trouble
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.plan import Asking, Plan
+from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
+from altcraft_balance.refresh.state.folder import RunFolder, usual_state
+from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.work import Work

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import fields, frozen
 
-from altcraft_balance.refresh.answer import STATUSES
-from altcraft_balance.refresh.tally import Tally
+from altcraft_balance.refresh.rows.answer import STATUSES
+from altcraft_balance.refresh.rows.tally import Tally
 
 __all__ = ["RefreshSummary", "RunState", "counted", "nothing_done"]
 

@@ -14,14 +14,14 @@ from attrs import evolve
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Failed, Found
-from altcraft_balance.refresh.answer import FOUND, NOT_A_MEMBER
 from altcraft_balance.refresh.feed import Feed
-from altcraft_balance.refresh.identity import Identity
-from altcraft_balance.refresh.limits import MaxFailed
 from altcraft_balance.refresh.lost_time import reason_of
 from altcraft_balance.refresh.port import SourceInfo
+from altcraft_balance.refresh.rows.answer import FOUND, NOT_A_MEMBER
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.tally import Tally
+from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary, RunState, counted
-from altcraft_balance.refresh.tally import Tally
 from altcraft_balance.refresh.writer import Writer
 
 __all__ = ["RunWatch"]

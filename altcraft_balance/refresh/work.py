@@ -11,14 +11,14 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
 from altcraft_balance.policy.classify import is_fatal
-from altcraft_balance.refresh.answer import of_outcome
-from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.feed import Feed
-from altcraft_balance.refresh.limits import FirstAnswers, MaxFailed
 from altcraft_balance.refresh.outputs import Asked, Output
-from altcraft_balance.refresh.plan import Plan
 from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.rows.answer import of_outcome
+from altcraft_balance.refresh.rows.limits import FirstAnswers, MaxFailed
+from altcraft_balance.refresh.rows.plan import Plan
+from altcraft_balance.refresh.state.checkpoint import Checkpoint
 from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.writer import Writer, rows_at_once
 

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from altcraft_balance.refresh.checkpoint import Checkpoint
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.early import Early
 from altcraft_balance.refresh.outputs import Asked, Output
-from altcraft_balance.refresh.tally import Tally
+from altcraft_balance.refresh.rows.tally import Tally
+from altcraft_balance.refresh.state.checkpoint import Checkpoint
 
 __all__ = ["Writer", "rows_at_once"]
 

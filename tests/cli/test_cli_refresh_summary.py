@@ -123,7 +123,7 @@ def test_a_summary_that_cannot_be_written_is_74(command, server, folder, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept_summary.disk, "save", full)
-    monkeypatch.setattr("altcraft_balance.refresh.folder.disk.save", full)
+    monkeypatch.setattr("altcraft_balance.refresh.state.folder.disk.save", full)
     ended = command("refresh", "m.csv", *BY, "--out", "o.csv", "--summary", "s.json")
     assert ended.code == 74
     assert "s.json cannot be written: no space left on device" in ended.err

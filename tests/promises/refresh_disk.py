@@ -43,7 +43,7 @@ def spoil(number, log, only):
 
 def few_pages(number):
     """Let SQLite's file have fewer than `number` pages more than an empty one."""
-    from altcraft_balance.refresh.checkpoint import FileCheckpoint
+    from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
 
     make = FileCheckpoint.__init__
 

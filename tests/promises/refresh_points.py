@@ -10,7 +10,7 @@ import os
 import signal
 import time
 
-from altcraft_balance.refresh.checkpoint import FileCheckpoint
+from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
 
 SAID = "this is a test"
 GO_ON = "nothing is lost: see to it, and run the same command again"

@@ -17,10 +17,11 @@ from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import CurrencyEid
-from altcraft_balance.refresh import answer, watch, writer
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh import watch, writer
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.json_lines import JsonLinesSink
 from altcraft_balance.refresh.job import refresh_balances
-from altcraft_balance.refresh.json_lines import JsonLinesSink
+from altcraft_balance.refresh.rows import answer
 from altcraft_balance.session import attempt
 from altcraft_balance.settings import Limits, RetryPolicy
 from altcraft_balance.transport.port import RawReply
@@ -153,7 +154,7 @@ def prepare(folder, job):
 def sink_of(job, path):
     """The sink that makes `path`."""
     if job.format in {"parquet", "folder"}:
-        from altcraft_balance.refresh.parquet_sink import ParquetSink
+        from altcraft_balance.refresh.files.parquet_sink import ParquetSink
 
         end = "/" if job.is_folder(path) else ""
         sink = ParquetSink(f"{path}{end}", overwrite=job.overwrite)
@@ -212,9 +213,9 @@ def has_what_it_needs(format_):
             import pyarrow.compute
             import pyarrow.parquet  # noqa: F401
 
-            import altcraft_balance.refresh.parquet_sink  # noqa: F401
+            import altcraft_balance.refresh.files.parquet_sink  # noqa: F401
         elif format_ == "csv.zst":
-            from altcraft_balance.refresh.compression import packer_of
+            from altcraft_balance.refresh.files.compression import packer_of
 
             packer_of(Path("a.zst"))
         return True

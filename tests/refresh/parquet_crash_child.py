@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from altcraft_balance.refresh.arrow import arrow_for
-from altcraft_balance.refresh.parquet_sink import ParquetSink
+from altcraft_balance.refresh.files.arrow import arrow_for
+from altcraft_balance.refresh.files.parquet_sink import ParquetSink
 from altcraft_balance.refresh.port import Column, Opening
 
 COLUMNS = (Column("id"), Column("amount", "amount"), Column("at", "time"), Column("n", "integer"))

@@ -5,7 +5,7 @@ import csv
 import json
 
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.job import refresh_balances
 from altcraft_balance.settings import Limits, RetryPolicy
 from altcraft_balance.transport.port import RawReply

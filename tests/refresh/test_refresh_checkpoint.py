@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.checkpoint import (
+from altcraft_balance.refresh.state.checkpoint import (
     VERSION,
     FileCheckpoint,
     NoCheckpoint,

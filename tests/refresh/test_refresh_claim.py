@@ -3,7 +3,7 @@
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.claim import Claim, partial_of
+from altcraft_balance.refresh.files.claim import Claim, partial_of
 from altcraft_balance.refresh.port import Opening
 
 

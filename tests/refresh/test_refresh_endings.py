@@ -8,7 +8,7 @@ import pytest
 
 from altcraft_balance import RefreshSummary
 from altcraft_balance.errors import AuthenticationError, ConfigurationError
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from tests.refresh.runs import (
     Platform,
     envelope,

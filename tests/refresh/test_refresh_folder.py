@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import folder as folder_module
-from altcraft_balance.refresh.folder import (
+from altcraft_balance.refresh.state import folder as folder_module
+from altcraft_balance.refresh.state.folder import (
     CHECKPOINT,
     FINISHED,
     RunFolder,

@@ -4,9 +4,9 @@ import pytest
 
 from altcraft_balance.errors import AttemptTimeout, BadRequest, ConfigurationError, NotAMember
 from altcraft_balance.models import BalanceQuery, ByEmail, Failed
-from altcraft_balance.refresh.limits import FirstAnswers, MaxFailed
 from altcraft_balance.refresh.port import SourceInfo
-from altcraft_balance.refresh.selection import FirstRows, Sample
+from altcraft_balance.refresh.rows.limits import FirstAnswers, MaxFailed
+from altcraft_balance.refresh.rows.selection import FirstRows, Sample
 
 QUERY = BalanceQuery(ByEmail("a@x.y"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.lock import Lock, is_locked
+from altcraft_balance.refresh.state.lock import Lock, is_locked
 
 
 def descriptors():

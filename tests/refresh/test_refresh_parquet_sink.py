@@ -13,7 +13,7 @@ import pytest
 
 import altcraft_balance
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.parquet_sink import ParquetSink
+from altcraft_balance.refresh.files.parquet_sink import ParquetSink
 from altcraft_balance.refresh.port import Column, Opening
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.parquet_source import ParquetSource
+from altcraft_balance.refresh.files.parquet_source import ParquetSource
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'parquet'")
@@ -311,7 +311,7 @@ def test_no_permission_is_told_in_a_sentence(tmp_path):
     for above in (tmp_path, *tmp_path.parents[:-2]):
         above.chmod(0o755)
     code = (
-        "import os, sys; from altcraft_balance.refresh.parquet_source import ParquetSource as S\n"
+        "import os, sys; from altcraft_balance import ParquetSource as S\n"
         "source = S(sys.argv[1]); os.setuid(65534)\n"
         "try: source.describe()\nexcept ValueError as error: print(error)"
     )

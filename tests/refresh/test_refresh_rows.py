@@ -6,7 +6,7 @@ import pytest
 
 from altcraft_balance import ByPhone, CurrencyEid, CurrencyIid, JsonLinesSource
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from tests.refresh.runs import Platform, envelope, from_file, points_of, refreshed, rows_of
 
 OURS = (

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.spool import spooled
+from altcraft_balance.refresh.files.spool import spooled
 
 TEXT = b"email\na@example.com\n"
 
@@ -77,7 +77,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     def full(descriptor, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("altcraft_balance.refresh.spool.disk.write_all", full)
+    monkeypatch.setattr("altcraft_balance.refresh.files.spool.disk.write_all", full)
     state = tmp_path / "state"
     with pytest.raises(OSError, match="written: no space"), spooled(io.BytesIO(TEXT), state):
         pass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from altcraft_balance.refresh.csv_file import CsvSink
+from altcraft_balance.refresh.files.csv_file import CsvSink
 from altcraft_balance.refresh.port import Column, Opening
 
 

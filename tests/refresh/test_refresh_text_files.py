@@ -7,8 +7,8 @@ import stat
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.csv_file import CsvSink, CsvSource
-from altcraft_balance.refresh.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
 from altcraft_balance.refresh.port import BadRow, Column, Opening
 
 COLUMNS = (Column("id"), Column("name"), Column("n", "integer"), Column("b", "boolean"))

@@ -9,8 +9,8 @@ from typing import IO, Any, Final, Literal
 import orjson
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.byte_sink import ByteSink
-from altcraft_balance.refresh.file_source import FileSource
+from altcraft_balance.refresh.files.byte_sink import ByteSink
+from altcraft_balance.refresh.files.file_source import FileSource
 from altcraft_balance.refresh.port import BadRow, Cell, Cells, Column
 
 __all__ = ["JsonLinesSink", "JsonLinesSource"]

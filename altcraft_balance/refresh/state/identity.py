@@ -10,9 +10,9 @@ import orjson
 from attrs import frozen
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.folder import checked_run_id
-from altcraft_balance.refresh.plan import Asking
 from altcraft_balance.refresh.port import RowSink, SourceInfo
+from altcraft_balance.refresh.rows.plan import Asking
+from altcraft_balance.refresh.state.folder import checked_run_id
 from altcraft_balance.settings import ClientSettings
 
 __all__ = ["Identity"]

@@ -13,8 +13,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from altcraft_balance.refresh.files.text import as_text
 from altcraft_balance.refresh.port import Cell, ColumnType
-from altcraft_balance.refresh.text import as_text
 
 __all__ = ["cells_of", "column_type"]
 

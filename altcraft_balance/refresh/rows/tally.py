@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from altcraft_balance.refresh import answer as answers
-from altcraft_balance.refresh.answer import KIND, STATUS, Answer
+from altcraft_balance.refresh.rows import answer as answers
+from altcraft_balance.refresh.rows.answer import KIND, STATUS, Answer
 from altcraft_balance.telemetry.progress import Histogram
 
 __all__ = ["Tally"]

@@ -12,10 +12,10 @@ from itertools import chain
 from typing import IO, Any, BinaryIO, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.byte_sink import ByteSink
-from altcraft_balance.refresh.file_source import FileSource
+from altcraft_balance.refresh.files.byte_sink import ByteSink
+from altcraft_balance.refresh.files.file_source import FileSource
+from altcraft_balance.refresh.files.text import as_text
 from altcraft_balance.refresh.port import BadRow, Cells, Column
-from altcraft_balance.refresh.text import as_text
 
 __all__ = ["CsvSink", "CsvSource", "checked_delimiter", "checked_encoding"]
 

@@ -11,11 +11,11 @@ from typing import IO, Any, Final
 from attrs import frozen
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.arrow import arrow_for, sound
-from altcraft_balance.refresh.arrow_cells import cells_of, column_type
-from altcraft_balance.refresh.file_source import Interrupted
+from altcraft_balance.refresh.files.arrow import arrow_for, sound
+from altcraft_balance.refresh.files.arrow_cells import cells_of, column_type
+from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import Cells, ColumnType, SourceInfo
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["ParquetSource"]
 

@@ -10,13 +10,13 @@ import orjson
 from attrs import frozen
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.checkpoint import look_into
-from altcraft_balance.refresh.folder import CHECKPOINT, FINISHED
-from altcraft_balance.refresh.limits import MaxFailed
-from altcraft_balance.refresh.lock import is_locked
+from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.rows.tally import Tally
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.checkpoint import look_into
+from altcraft_balance.refresh.state.folder import CHECKPOINT, FINISHED
+from altcraft_balance.refresh.state.lock import is_locked
 from altcraft_balance.refresh.summary import RefreshSummary, counted
-from altcraft_balance.refresh.tally import Tally
 
 __all__ = ["SeenRun", "Word", "runs_in"]
 

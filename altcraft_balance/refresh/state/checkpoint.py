@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 import orjson
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.answer import Answer
+from altcraft_balance.refresh.rows.answer import Answer
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["VERSION", "Checkpoint", "FileCheckpoint", "Known", "NoCheckpoint", "look_into"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.compression import is_damage, unpacked
+from altcraft_balance.refresh.files.compression import is_damage, unpacked
 from altcraft_balance.refresh.port import BadRow, Cells, ColumnType, SourceInfo
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["FileSource", "Interrupted"]
 

@@ -15,8 +15,8 @@ from typing import IO, Final
 
 from attrs import define
 
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.lock import Lock
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.lock import Lock
 
 __all__ = ["Spool", "spooled"]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.arrow import Content, arrow_for
-from altcraft_balance.refresh.arrow_columns import arrow_type, batch_of
-from altcraft_balance.refresh.claim import Claim
+from altcraft_balance.refresh.files.arrow import Content, arrow_for
+from altcraft_balance.refresh.files.arrow_columns import arrow_type, batch_of
+from altcraft_balance.refresh.files.claim import Claim
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["ParquetSink", "checked_amount_scale"]
 

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.files.text import as_text
 from altcraft_balance.refresh.port import Cell, Cells, Column, ColumnType
-from altcraft_balance.refresh.text import as_text
 
 __all__ = ["arrow_type", "batch_of"]
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import orjson
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.checkpoint import FileCheckpoint
-from altcraft_balance.refresh.lock import Lock
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
+from altcraft_balance.refresh.state.lock import Lock
 
 __all__ = ["CHECKPOINT", "FINISHED", "STATE", "RunFolder", "checked_run_id", "usual_state"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["Content", "arrow_for", "sound"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.lock import Lock
 from altcraft_balance.refresh.port import Opening
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.lock import Lock
 
 __all__ = ["Claim", "check_folder_of", "partial_of"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh import disk
-from altcraft_balance.refresh.claim import Claim
-from altcraft_balance.refresh.compression import packer_of
+from altcraft_balance.refresh.files.claim import Claim
+from altcraft_balance.refresh.files.compression import packer_of
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
+from altcraft_balance.refresh.state import disk
 
 __all__ = ["STDOUT", "ByteSink"]
 
