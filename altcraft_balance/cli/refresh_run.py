@@ -152,11 +152,11 @@ def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
 
 
 def _finished_before(summary: RefreshSummary) -> str:
-    began = summary.started_at.strftime("%Y-%m-%d %H:%M UTC")
+    at = summary.finished_at or summary.started_at
     there = Path(summary.output).exists()
     lies = f"{summary.output} has" if there else f"{summary.output}, which has gone, had"
     return (
-        f"Nothing was sent: the run {summary.run_id}, begun {began}, has finished before, and "
-        f"{lies} its rows; to ask anew, add --fresh{' --overwrite' if there else ''}, or give "
-        "another --run-id."
+        f"Nothing was sent: the run {summary.run_id} has finished before, on "
+        f"{at:%Y-%m-%d %H:%M UTC}, and {lies} its rows; to ask anew, add --fresh"
+        f"{' --overwrite' if there else ''}, or give another --run-id."
     )

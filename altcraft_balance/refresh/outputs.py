@@ -10,9 +10,10 @@ from attrs import define, field
 
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.port import Cells, Opening, RowSink
-from altcraft_balance.refresh.rows.answer import Answer
+from altcraft_balance.refresh.rows.answer import Answer, is_trouble
+from altcraft_balance.refresh.rows.plan import Plan
 
-__all__ = ["Asked", "Output"]
+__all__ = ["Asked", "Output", "rows_of", "troubled_row"]
 
 
 @define(eq=False)
@@ -106,3 +107,13 @@ class Output:
         if written:
             await self._desk.call(self._sink.write, written)
         self._next += len(rows)
+
+
+def rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
+    """What the output takes of a row: one for each of its answers."""
+    return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
+
+
+def troubled_row(row: Asked) -> list[Cells]:
+    """What the errors take: the row itself, if one of its answers is no success."""
+    return [row.cells] if any(map(is_trouble, row.answers)) else []

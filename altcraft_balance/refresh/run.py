@@ -18,10 +18,9 @@ from attrs import field, frozen
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
-from altcraft_balance.refresh.outputs import Asked, Output
+from altcraft_balance.refresh.outputs import Output, rows_of, troubled_row
 from altcraft_balance.refresh.paths import check_paths
-from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, RowSource, SourceInfo
-from altcraft_balance.refresh.rows.answer import is_trouble
+from altcraft_balance.refresh.port import Column, Opening, RowSink, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
@@ -193,10 +192,10 @@ class Run:
         known: Mapping[str, Any],
     ) -> list[Output]:
         """Both outputs, open, each after what it has for certain."""
-        outputs = [(Output(self._desk, self._sink, _rows_of(plan)), plan.columns)]
+        outputs = [(Output(self._desk, self._sink, rows_of(plan)), plan.columns)]
         if self._errors_to is not None:
             columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
-            outputs.append((Output(self._desk, self._errors_to, _troubled_row), columns))
+            outputs.append((Output(self._desk, self._errors_to, troubled_row), columns))
         marks = known.get("outputs") or [(0, None)] * len(outputs)
         for (output, columns), (mark, token) in zip(outputs, marks, strict=True):
             opening = Opening(
@@ -245,7 +244,7 @@ class Run:
         # The errors first: whoever sees the output has them.
         for output in reversed(outputs):
             await output.finish()
-        self._watch.ends("finished")
+        self._watch.has_finished()
         if folder is not None:
             finished = {"facts": identity.facts, "summary": self._watch.kept()}
             await self._desk.call(folder.finish, finished)
@@ -258,12 +257,3 @@ class Run:
         for output in outputs:
             await output.discard()
         self.has_begun = False
-
-
-def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
-    return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
-
-
-def _troubled_row(row: Asked) -> list[Cells]:
-    """The row itself, if one of its answers is no success: it is to be asked about again."""
-    return [row.cells] if any(map(is_trouble, row.answers)) else []

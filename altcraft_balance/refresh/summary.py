@@ -42,6 +42,7 @@ class RefreshSummary:
         repeats: how many of them were repeats.
         starts: processes that have worked on it.
         started_at: when the first one began (aware, UTC).
+        finished_at: when the output was whole; None before.
         elapsed_s: seconds that they worked, together.
         rows_per_s: rows in each of these seconds.
         most_per_s: the most requests in any one second; of this client, all its callers together.
@@ -68,6 +69,7 @@ class RefreshSummary:
     repeats: int
     starts: int
     started_at: datetime
+    finished_at: datetime | None
     elapsed_s: float
     rows_per_s: float
     most_per_s: int
@@ -84,9 +86,7 @@ class RefreshSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` takes them back."""
-        values = {name: getattr(self, name) for name in _FIELDS}
-        plain = {name: dict(value) for name, value in values.items() if isinstance(value, Mapping)}
-        return {**values, **plain, "started_at": self.started_at.isoformat(timespec="seconds")}
+        return {name: _plain(getattr(self, name)) for name in _FIELDS}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> RefreshSummary:
@@ -98,6 +98,8 @@ class RefreshSummary:
         try:
             values = {name: kept[name] for name in _FIELDS}
             values["started_at"] = datetime.fromisoformat(kept["started_at"])
+            if kept["finished_at"] is not None:
+                values["finished_at"] = datetime.fromisoformat(kept["finished_at"])
         except (KeyError, TypeError, ValueError) as error:
             trouble = f"{type(error).__name__}: {error}"
         else:
@@ -106,6 +108,12 @@ class RefreshSummary:
 
 
 _FIELDS = tuple(attribute.name for attribute in fields(RefreshSummary))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def counted(tally: Tally, **facts: Any) -> RefreshSummary:
@@ -142,5 +150,6 @@ def nothing_done(source: str) -> RefreshSummary:
         total_is_exact=True,
         is_within_max_failed=True,
         started_at=datetime.now(UTC),
+        finished_at=None,
         settings=MappingProxyType({}),
     )

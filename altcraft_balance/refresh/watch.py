@@ -58,6 +58,7 @@ class RunWatch:
             "output": "",
             "total": None,
             "total_is_exact": True,
+            "finished_at": None,
             "started_at": datetime.now(UTC).replace(microsecond=0),
             "settings": {},
         }
@@ -109,6 +110,11 @@ class RunWatch:
         """Say how it ends; the first word counts."""
         if self._state == "running":
             self._state, self._reason = state, reason
+
+    def has_finished(self) -> None:
+        """The output is whole, whatever was asked for meanwhile."""
+        self._state, self._reason = "finished", ""
+        self._facts["finished_at"] = datetime.now(UTC).replace(microsecond=0)
 
     def broken_by(self, error: BaseException) -> None:
         """An error ended it."""

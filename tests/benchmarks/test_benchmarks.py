@@ -35,6 +35,12 @@ def test_the_shared_policies_cost_little():
         assert row["ours_us"] / row["plain_us"] < 1.35, table
 
 
+def test_a_refresh_costs_little_over_the_stream():
+    """CPU per row, reading, writing and committing included; the figure is some 1.3, with room."""
+    table = json.loads(printed("refresh", "--json", "--rounds", "5", "--rows", "5000"))
+    assert table["all of it"] / table["the bare stream"] < 1.8, table
+
+
 def test_the_rule_for_the_rate_is_compared():
     """A line for each kind of server."""
     assert "bucket of 50" in printed("rates")

@@ -41,7 +41,7 @@ def test_a_run_that_has_finished_sends_nothing(command, server, members):
     ended = command("refresh", "members.csv", *BY, "--out", "out.csv")
     assert (ended.code, server.requests) == (0, asked)
     assert ended.out.startswith("Nothing was sent: the run ")
-    assert " UTC, has finished before" in ended.out
+    assert " has finished before, on 20" in ended.out
     assert "--fresh --overwrite" in ended.out
     assert ended.out.count("\n") == 1
 

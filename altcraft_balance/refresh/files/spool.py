@@ -16,7 +16,7 @@ from typing import IO, Final
 from attrs import define
 
 from altcraft_balance.refresh.state import disk
-from altcraft_balance.refresh.state.lock import Lock
+from altcraft_balance.refresh.state.lock import Lock, is_locked
 
 __all__ = ["Spool", "spooled"]
 
@@ -83,8 +83,12 @@ def _spooled(stream: IO[bytes], folder: Path) -> Iterator[Spool]:
 def _written(stream: IO[bytes], folder: Path) -> Path:
     """Where the content lies; what is there already under its name is the same."""
     with disk.writing(folder):
+        for abandoned in folder.glob("stdin-*.new"):
+            if not is_locked(abandoned):  # its process was killed while it read
+                disk.remove(abandoned)
         descriptor, name = tempfile.mkstemp(prefix="stdin-", suffix=".new", dir=folder)
         partial = Path(name)
+        lock = Lock(partial, _BUSY)
         try:
             content = _copied(stream, descriptor)
             path = folder / f"stdin-{content}"
@@ -98,6 +102,7 @@ def _written(stream: IO[bytes], folder: Path) -> Path:
             raise
         finally:
             os.close(descriptor)
+            lock.let_go()
     return path
 
 

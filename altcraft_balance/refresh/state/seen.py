@@ -85,6 +85,7 @@ def _so_far(known: Mapping[str, Any]) -> RefreshSummary | None:
         tally,
         state="running",
         reason="",
+        finished_at=None,
         is_within_max_failed=may_fail.allows(tally.failed, tally.answered),
         **{name: getattr(began, name) for name in _NAMED},
     )
