@@ -63,7 +63,7 @@ def test_the_second_signal_stops_at_once(child, serve, tmp_path, monkeypatch):
         process = child("refresh", str(path), "--by", "email", *out)
         _wait_for(lambda: server.requests > 0)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        assert process.stderr.readline().startswith("Stopping: ")
         assert process.poll() is None
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
