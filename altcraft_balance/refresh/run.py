@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.files.claim import owner_of
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.outputs import Output, rows_of, troubled_row
 from altcraft_balance.refresh.paths import check_paths
@@ -24,7 +25,7 @@ from altcraft_balance.refresh.port import Column, Opening, RowSink, RowSource, S
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
-from altcraft_balance.refresh.state.folder import RunFolder, usual_state
+from altcraft_balance.refresh.state.folder import RunFolder, drop_run, usual_state
 from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.refresh.watch import RunWatch
@@ -159,6 +160,8 @@ class Run:
         stack.push_async_callback(self._desk.call, folder.let_go)
         if self._options.fresh:
             await self._desk.call(folder.drop)
+            if self._sink.path is not None:  # the run whose output is taken over cannot go on
+                await self._desk.call(drop_run, state, owner_of(self._sink.path))
         return folder
 
     async def _has_finished(self, folder: RunFolder, identity: Identity, info: SourceInfo) -> bool:

@@ -237,3 +237,13 @@ async def test_no_output_may_be_the_input(tmp_path):
     with pytest.raises(ConfigurationError, match="no folder"):
         await refreshed(CsvSource(path), CsvSink(Path(tmp_path / "nowhere" / "out.csv")))
     assert left_in(tmp_path) == ["in.csv"]
+
+
+async def test_fresh_forgets_the_run_whose_output_it_takes(tmp_path):
+    """An unfinished run that cannot go on any more is not left lying about."""
+    platform = Platform()
+    platform.replies["m5@example.com"] = envelope(401, "token required")
+    with pytest.raises(AuthenticationError):
+        await from_file(tmp_path, 600, platform)
+    summary = await from_file(tmp_path, 601, fresh=True)
+    assert left_in(tmp_path / ".altcraft-balance") == [summary.run_id]

@@ -16,7 +16,19 @@ from altcraft_balance.refresh.port import Opening
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.lock import Lock
 
-__all__ = ["Claim", "check_folder_of", "partial_of"]
+__all__ = ["Claim", "check_folder_of", "owner_of", "partial_of"]
+
+
+def owner_of(path: Path) -> str:
+    """The run that an unfinished output belongs to; "" when there is none."""
+    try:
+        return _lock_of(path).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
 
 
 def partial_of(path: Path) -> Path:
@@ -47,7 +59,7 @@ class Claim:
     def __init__(self, path: Path, opening: Opening, *, overwrite: bool) -> None:
         self.path, self.partial = path, partial_of(path)
         self.whole = path.with_name(f"{self.partial.name}.whole")
-        self._lock_path = path.with_name(f"{path.name}.lock")
+        self._lock_path = _lock_of(path)
         self._overwrite = overwrite
         check_folder_of(path)
         with disk.writing(self._lock_path):

@@ -99,6 +99,18 @@ class RunFolder:
                 disk.remove(path)
 
 
+def drop_run(state: Path, run_id: str) -> None:
+    """Drop the state of an unfinished run, if there is one that no process works on."""
+    if not _RUN_ID.match(run_id) or not (state / run_id / CHECKPOINT).exists():
+        return
+    with suppress(ConfigurationError):  # it is under way
+        folder = RunFolder(state, run_id)
+        try:
+            folder.drop()
+        finally:
+            folder.let_go()
+
+
 def _made_and_locked(path: Path, trouble: str) -> Lock:
     while True:
         try:
