@@ -19,7 +19,15 @@ from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
 from altcraft_balance.refresh.state.lock import Lock
 
-__all__ = ["CHECKPOINT", "FINISHED", "STATE", "RunFolder", "checked_run_id", "usual_state"]
+__all__ = [
+    "CHECKPOINT",
+    "FINISHED",
+    "STATE",
+    "RunFolder",
+    "checked_run_id",
+    "drop_run",
+    "usual_state",
+]
 
 CHECKPOINT: Final = "checkpoint.sqlite"
 FINISHED: Final = "finished.json"
