@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from attrs import define, field
 
 from altcraft_balance.refresh.desk import Desk
-from altcraft_balance.refresh.port import Cells, Opening, RowSink
+from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
 from altcraft_balance.refresh.rows.answer import Answer, is_trouble
 from altcraft_balance.refresh.rows.plan import Plan
 
-__all__ = ["Asked", "Output", "rows_of", "troubled_row"]
+__all__ = ["Asked", "Output", "opened", "rows_of", "troubled_row"]
 
 
 @define(eq=False)
@@ -107,6 +108,29 @@ class Output:
         if written:
             await self._desk.call(self._sink.write, written)
         self._next += len(rows)
+
+
+async def opened(
+    stack: AsyncExitStack,
+    outputs: Sequence[tuple[Output, tuple[Column, ...]]],
+    known: Mapping[str, Any],
+    *,
+    run_id: str,
+    fresh: bool,
+) -> list[Output]:
+    """`outputs` with their columns, open after what the checkpoint knows that they have."""
+    marks = known.get("outputs") or [(0, None)] * len(outputs)
+    for (output, columns), (mark, token) in zip(outputs, marks, strict=True):
+        opening = Opening(
+            run_id=run_id,
+            columns=columns,
+            token=token,
+            is_whole=bool(known.get("is_whole")),
+            fresh=fresh,
+        )
+        stack.push_async_callback(output.close)
+        await output.open(opening, mark)
+    return [output for output, _ in outputs]
 
 
 def rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:

@@ -19,9 +19,9 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.claim import owner_of
 from altcraft_balance.refresh.files.file_source import Interrupted
-from altcraft_balance.refresh.outputs import Output, rows_of, troubled_row
+from altcraft_balance.refresh.outputs import Output, opened, rows_of, troubled_row
 from altcraft_balance.refresh.paths import check_paths
-from altcraft_balance.refresh.port import Column, Opening, RowSink, RowSource, SourceInfo
+from altcraft_balance.refresh.port import Column, RowSink, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
@@ -195,22 +195,12 @@ class Run:
         known: Mapping[str, Any],
     ) -> list[Output]:
         """Both outputs, open, each after what it has for certain."""
-        outputs = [(Output(self._desk, self._sink, rows_of(plan)), plan.columns)]
+        wanted = [(Output(self._desk, self._sink, rows_of(plan)), plan.columns)]
         if self._errors_to is not None:
             columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
-            outputs.append((Output(self._desk, self._errors_to, troubled_row), columns))
-        marks = known.get("outputs") or [(0, None)] * len(outputs)
-        for (output, columns), (mark, token) in zip(outputs, marks, strict=True):
-            opening = Opening(
-                run_id=identity.run_id,
-                columns=columns,
-                token=token,
-                is_whole=bool(known.get("is_whole")),
-                fresh=self._options.fresh,
-            )
-            stack.push_async_callback(output.close)
-            await output.open(opening, mark)
-        return [output for output, _ in outputs]
+            wanted.append((Output(self._desk, self._errors_to, troubled_row), columns))
+        run_id, fresh = identity.run_id, self._options.fresh
+        return await opened(stack, wanted, known, run_id=run_id, fresh=fresh)
 
     async def _ask(
         self,

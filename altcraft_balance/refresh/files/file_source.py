@@ -80,6 +80,7 @@ class FileSource(ABC):
 
     def describe(self) -> SourceInfo:
         """Read all of it once."""
+        self._is_interrupted = False
         with self._open() as file:
             hashing = _WatchedFile(file, self._check)
             content = unpacked(io.BufferedReader(hashing, _BUFFER), self.path)

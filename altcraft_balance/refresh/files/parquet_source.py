@@ -67,6 +67,7 @@ class ParquetSource:
         """Read the content of all files once, for the fingerprint, and their footers."""
         content = hashlib.blake2b(digest_size=16)
         schemas = []
+        self._is_interrupted = False
         self._pieces = []
         for path in self._paths():
             piece, schema = self._survey(path, content)
