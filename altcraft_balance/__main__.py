@@ -1,8 +1,6 @@
 """``python -m altcraft_balance``: the command ``altcraft-balance`` by another name."""
 
-import sys
-
-from altcraft_balance.cli import main
+from altcraft_balance.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

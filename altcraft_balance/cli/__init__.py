@@ -5,11 +5,12 @@ It needs the extra ``cli`` (typer and rich), which is imported only when a comma
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
 _EXTRA: Final = frozenset({"typer", "rich", "click"})
 _MISSING: Final = (
@@ -35,3 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # Ctrl-C while the imports went on
         return _STOPPED
     return run(arguments)
+
+
+def program() -> NoReturn:
+    """The whole program: `main`, and signals that keep to its exit codes from begin to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, while imports go on
+    code = main()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # all is done: what comes now would change the code
+    sys.exit(code)

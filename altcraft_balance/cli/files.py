@@ -9,9 +9,11 @@ from attrs import frozen
 
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.files.claim import check_free
 from altcraft_balance.refresh.files.compression import format_suffix
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSink, RowSource
 
 __all__ = ["STANDARD", "Files", "check_distinct"]
@@ -66,6 +68,17 @@ class Files:
             errors_format = _format_of(told.errors_to, None, "--errors-to a name that ends so")
             errors_to = _sink(told.errors_to, errors_format, told, like_input=True)
         return cls(told, told.out, input_format, sink, errors_to)
+
+    def check(self, source: RowSource) -> None:
+        """Refuse outputs as a run would, without a run.
+
+        Raises:
+            ConfigurationError: one cannot be where it should.
+        """
+        check_paths(source, {"sink": self.sink, "errors_to": self.errors_to})
+        for sink in (self.sink, self.errors_to):
+            if sink is not None and sink.path is not None:
+                check_free(sink.path, overwrite=self.told.overwrite)
 
     @property
     def reads_standard_input(self) -> bool:

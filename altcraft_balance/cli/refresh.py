@@ -99,25 +99,23 @@ def refresh(
     # typer wants every option as a parameter; they are read from the context.
     told = Told.by_context(context)
     check_distinct(told)  # before anything is written, and a summary is written on every exit
-    with (
-        kept_summary(told.summary, told.input) as kept,
-        options.called_as_given(context),
-        called(CALLED),
-    ):
-        return _refresh(context, told, kept)
+    with kept_summary(told.summary, told.input) as kept:
+        with options.called_as_given(context), called(CALLED):
+            files = Files.of(told)
+        asks, needs_program = not told.dry_run, told.program_column is None
+        arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
+        with options.called_as_given(context), called(CALLED):
+            return _refresh(told, files, BalanceClient(**arguments), kept)
 
 
-def _refresh(context: typer.Context, told: Told, kept: Kept) -> ExitCode:
-    files = Files.of(told)
-    asks, needs_program = not told.dry_run, told.program_column is None
-    arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
-    client = BalanceClient(**arguments)
+def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept) -> ExitCode:
     with ExitStack() as stack:
         with stoppable():
             spool = _spool(stack, files)
             source = _part(told, files.source(None if spool is None else spool.path))
             source, asking = _asking(told, source)
             if told.dry_run:
+                files.check(source)
                 found = show_dry_run(source, asking, client)
                 kept.summary = evolve(
                     kept.summary, state="stopped", reason=_DRY_RUN, total=found.rows

@@ -33,6 +33,7 @@ CALLED: Final[Mapping[str, str]] = MappingProxyType(
         "state": "--state",
         "fresh=True": "--fresh",
         "overwrite=True": "--overwrite",
+        "give_up=True": "--finish",
         "delimiter": "--delimiter",
         "encoding": "--encoding",
         "header": "--no-header",
@@ -81,7 +82,8 @@ class Told:
 
     def kept(self) -> tuple[str, ...] | Literal["all"]:
         """Names of columns that go through."""
-        names = [name for text in self.keep or () for name in text.split(",") if name]
+        names = [name.strip() for text in self.keep or () for name in text.split(",")]
+        names = [name for name in names if name]
         return "all" if names == ["all"] else tuple(names)
 
 

@@ -217,5 +217,5 @@ def _held(stats: ClientStats) -> str:
     if stats.gate_s > 0:
         held.append(f"a pause of {span(stats.gate_s)} was asked for")
     if stats.breaker != "closed":
-        held.append("no answer, being probed")
+        held.append("no good answer: it is probed")
     return ", ".join(held)

@@ -117,7 +117,7 @@ class Refresh:
     def _judged(self, summary: RefreshSummary) -> ExitCode:
         if summary.state == "finished_before":
             screen().print(harmless(_finished_before(summary)), soft_wrap=True)
-            return ExitCode.DONE
+            return ExitCode.DONE if summary.is_within_max_failed else ExitCode.FAILURES
         if not summary.run_id:  # a signal came while the input was read for the first time
             say_error("stopped before anything was asked")
             return ExitCode.STOPPED

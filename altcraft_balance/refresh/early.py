@@ -7,12 +7,11 @@ one, without a name and gone with the process: what it holds of the rows is nowh
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-
-import orjson
 
 from altcraft_balance.refresh.outputs import Asked
 from altcraft_balance.refresh.state import disk
@@ -75,7 +74,7 @@ class Early:
         if self._file is None:
             self._file = sqlite3.connect("", isolation_level=None)
             self._file.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, row BLOB)")
-        laid = [(row.number, orjson.dumps((row.cells, row.answers), default=str)) for row in rows]
+        laid = [(row.number, pickle.dumps((row.cells, row.answers))) for row in rows]
         self._file.execute("BEGIN")
         self._file.executemany("INSERT INTO rows VALUES (?, ?)", laid)
         self._file.execute("COMMIT")
@@ -92,7 +91,7 @@ class Early:
         for place, (number, text) in enumerate(found):
             if number != self.next_row + place:
                 break
-            cells, answers = orjson.loads(text)
+            cells, answers = pickle.loads(text)  # noqa: S301 - ours, and nameless
             self._waiting[number] = Asked(number, cells, answers)
             self._file.execute("DELETE FROM rows WHERE number = ?", (number,))
             self._filed -= 1

@@ -7,10 +7,10 @@ answers the checkpoint has.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Final
 
-from altcraft_balance.errors import InvalidQuery
+from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.refresh.desk import Blocks, Desk
 from altcraft_balance.refresh.outputs import Asked
@@ -23,6 +23,7 @@ from altcraft_balance.refresh.writer import Writer
 __all__ = ["Feed"]
 
 _BLOCK_ROWS: Final = 500
+_ROWS: Final = (list, tuple)
 _NONE: Final[Answer] = []
 
 
@@ -57,7 +58,7 @@ class Feed:
     ) -> None:
         self._desk, self._plan, self._checkpoint = desk, plan, checkpoint
         self._writer, self._is_stopping = writer, is_stopping
-        self.rows = writer.durable
+        self.rows, self._width = writer.durable, plan.width
         self._blocks = Blocks(desk, source.rows(self.rows), _BLOCK_ROWS)
         self._last_known = -1
         self._reading: asyncio.Task[list[Cells | BadRow]] | None = None
@@ -76,6 +77,8 @@ class Feed:
                 if self._is_stopping():
                     return
                 number, self.rows = self.rows, self.rows + 1
+                if cells.__class__ not in _ROWS or len(cells) != self._width:
+                    cells = self._checked(cells)
                 if number in known:
                     row = Asked(number, _cells(cells), known[number], is_known=True)
                     self._writer.put(row)
@@ -107,6 +110,19 @@ class Feed:
             self._checkpoint.answers, self.rows, self.rows + size - 1
         )
         return found
+
+    def _checked(self, cells: Any) -> Cells | BadRow:
+        """A row that is not quite as it should be."""
+        if isinstance(cells, BadRow):
+            return cells
+        if isinstance(cells, str | bytes) or not isinstance(cells, Sequence):
+            raise ConfigurationError(
+                f"a source must give rows that are lists or tuples of cells, not "
+                f"{type(cells).__name__}"
+            )
+        if len(cells) == self._width:
+            return cells
+        return BadRow(cells, f"the row has {len(cells)} cells where {self._width} are expected")
 
     def _asked(self, number: int, cells: Cells | BadRow) -> list[BalanceQuery]:
         """The queries of a row; none when it is finished already."""

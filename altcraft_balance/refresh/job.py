@@ -87,6 +87,12 @@ async def refresh_balances(
         AltcraftBalanceError: a fatal answer, such as a token that is refused; likewise.
         Exception: what a source or sink of yours raises.
     """
+    for name in ("describe", "rows"):
+        if not callable(getattr(source, name, None)):
+            raise ConfigurationError(
+                f"a source must have describe() and rows(): give CsvSource(...) or so, not a "
+                f"{type(source).__name__}"
+            )
     if limit is not None:
         source = FirstRows(source, limit)
     if sample is not None:

@@ -13,6 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
+from attrs.validators import instance_of
+
+from altcraft_balance.errors import ConfigurationError
 
 __all__ = [
     "BadRow",
@@ -50,6 +53,11 @@ class BadRow:
 Rows: TypeAlias = Iterable[Cells | BadRow] | AsyncIterable[Cells | BadRow]
 
 
+def _names(_: object, __: object, value: Any) -> None:
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise ConfigurationError("columns must be the names of a source's columns, such as ('id',)")
+
+
 @frozen(kw_only=True)
 class SourceInfo:
     """What a source knows before it is read.
@@ -64,9 +72,9 @@ class SourceInfo:
         types: of columns that hold something else than text.
     """
 
-    name: str
-    columns: tuple[str, ...]
-    fingerprint: str
+    name: str = field(validator=instance_of(str))
+    columns: tuple[str, ...] = field(validator=_names)
+    fingerprint: str = field(validator=instance_of(str))
     total: int | None = None
     total_is_exact: bool = True
     types: Mapping[str, ColumnType] = field(default=_NO_TYPES, repr=False)
@@ -147,7 +155,7 @@ class RowSink(Protocol):
         """Begin, or go on after `opening.token`."""
 
     def write(self, rows: Sequence[Cells]) -> None:
-        """Take rows, in the order of the source."""
+        """Take rows, in the order of the source; amounts and times come as text, all else as is."""
         ...
 
     def sync(self) -> Any:

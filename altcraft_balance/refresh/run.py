@@ -168,7 +168,7 @@ class Run:
         finished: Mapping[str, Any] | None = await self._desk.call(folder.finished)
         if finished is None:
             return False
-        identity.check(finished["facts"], info.name)
+        identity.check(finished["facts"], info.name, word="finished")
         await self._desk.call(folder.tidy)
         self._watch.finished_before(finished["summary"])
         return True

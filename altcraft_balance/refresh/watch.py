@@ -17,7 +17,7 @@ from altcraft_balance.models import Failed, Found
 from altcraft_balance.refresh.feed import Feed
 from altcraft_balance.refresh.lost_time import reason_of
 from altcraft_balance.refresh.port import SourceInfo
-from altcraft_balance.refresh.rows.answer import FOUND, NOT_A_MEMBER
+from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A_MEMBER, NOT_ASKED
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.tally import Tally
 from altcraft_balance.refresh.state.identity import Identity
@@ -81,7 +81,7 @@ class RunWatch:
                 **{name: value for name, value in identity.facts.items() if name != "input"},
                 "max_failed": str(self._max_failed),
                 "concurrency": limits.concurrency,
-                "rate_per_s": str(limits.rate_per_s),
+                "rate_per_s": None if limits.rate_per_s is None else str(limits.rate_per_s),
             },
         }
 
@@ -188,7 +188,13 @@ class RunWatch:
 
     def finished_before(self, summary: Mapping[str, Any]) -> None:
         """The run had finished before this process began."""
-        self._finished = evolve(RefreshSummary.from_dict(summary), state="finished_before")
+        then = RefreshSummary.from_dict(summary)
+        failed = sum(then.statuses[name] for name in (FAILED, BAD_INPUT, NOT_ASKED))
+        self._finished = evolve(
+            then,
+            state="finished_before",
+            is_within_max_failed=self._max_failed.allows(failed, sum(then.statuses.values())),
+        )
 
 
 class _Waits:

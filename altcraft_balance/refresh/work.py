@@ -152,7 +152,8 @@ class Work:
             self._watch.ends(
                 "too_many_failed",
                 f"{tally.failed:,} of {tally.answered:,} failed, far more than max_failed allows "
-                f"({self._max_failed})",
+                f"({self._max_failed}): raise it to go on, or end the run as it is with "
+                "give_up=True",
             )
             self.stop()
 

@@ -68,7 +68,7 @@ def test_a_terminal_gets_a_display(stats):
     assert "2,000/s now, 900 rows/s overall" in display
     assert "12 of 30" in display
     assert "50 requests/s allowed, a pause of 2.5 s was asked for" in display
-    assert "no answer, being probed" in display
+    assert "no good answer: it is probed" in display
     assert "bad_request 3" in display
     assert "p50 80 ms, p99 200 ms" in display
     assert "━" in display
@@ -103,7 +103,7 @@ def test_elsewhere_a_plain_line_comes_every_few_seconds(stats):
     assert len(lines) == 4
     assert lines[0] == (
         "members.csv: 6,000 of 20,000 (30 %), 2,000 lookups/s, 7.0 s left, 0 failed, "
-        "no answer, being probed"
+        "no good answer: it is probed"
     )
     assert lines[-1].startswith("members.csv: 20,000 of 20,000 (100 %), 900 rows/s, 0 failed")
 

@@ -94,14 +94,15 @@ def test_signals_write_it(child, serve, folder, monkeypatch, signals):
         end = time.monotonic() + 30
         while not server.requests and time.monotonic() < end:
             time.sleep(0.01)
-        for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith("Stopping: ")
+        if signals == 2:
             process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 75, err
     summary = _summary(folder)
     assert summary["state"] == "stopped"
-    assert (summary["rows"] >= 5) == (signals == 1)
+    assert (summary["rows"] > 0) == (signals == 1)
 
 
 def test_a_bug_writes_it_without_its_text(command, server, folder, monkeypatch):

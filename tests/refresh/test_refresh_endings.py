@@ -247,3 +247,12 @@ async def test_fresh_forgets_the_run_whose_output_it_takes(tmp_path):
         await from_file(tmp_path, 600, platform)
     summary = await from_file(tmp_path, 601, fresh=True)
     assert left_in(tmp_path / ".altcraft-balance") == [summary.run_id]
+
+
+async def test_a_finished_run_is_judged_again(tmp_path):
+    """The same call says again that too much failed, and one that allows more does not."""
+    platform = Platform()
+    platform.replies = {"m1@example.com": envelope(440, "no")}
+    assert not (await from_file(tmp_path, 10, platform)).is_within_max_failed
+    assert not (await from_file(tmp_path, 10)).is_within_max_failed
+    assert (await from_file(tmp_path, 10, max_failed=1)).is_within_max_failed

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from altcraft_balance import RowSink, SourceInfo
-from altcraft_balance.errors import AuthenticationError
+from altcraft_balance.errors import AuthenticationError, ConfigurationError
 from altcraft_balance.refresh.port import BadRow
 from tests.refresh.runs import Platform, envelope, refreshed
 
@@ -179,3 +179,44 @@ async def test_an_empty_source_makes_an_empty_output():
     table = Table()
     assert (await refreshed(Members(0), table)).state == "finished"
     assert table.rows == {}
+
+
+@pytest.mark.parametrize("row", ["70001", b"70001", {"email": "a@x.y"}, 7])
+async def test_a_row_that_is_no_list_is_refused(row):
+    """A text in the place of a row would ask about its first character's member."""
+
+    class Odd(Members):
+        def rows(self, skip):
+            yield row
+
+    platform = Platform()
+    with pytest.raises(ConfigurationError, match="rows that are lists or tuples of cells"):
+        await refreshed(Odd(1), Table(), platform)
+    assert platform.asked == []
+
+
+async def test_a_row_of_another_length_is_bad_input():
+    """Nothing is cut off, and nothing is made up."""
+
+    class Odd(Members):
+        def rows(self, skip):
+            yield ("a@x.y", "b")
+            yield ()
+
+    table, platform = Table(), Platform()
+    summary = await refreshed(Odd(2), table, platform)
+    assert summary.statuses["bad_input"] == 2
+    assert platform.asked == []
+
+
+@pytest.mark.parametrize("source", [[("a@x.y",)], "members.csv"])
+async def test_what_is_no_source_is_refused(source):
+    """One sentence says what a source has."""
+    with pytest.raises(ConfigurationError, match=r"must have describe\(\) and rows\(\)"):
+        await refreshed(source, Table())
+
+
+def test_columns_are_names():
+    """One text is not a list of them."""
+    with pytest.raises(ConfigurationError, match="must be the names"):
+        SourceInfo(name="m", columns="email", fingerprint="f")

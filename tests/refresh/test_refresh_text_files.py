@@ -94,7 +94,10 @@ def test_a_header_with_another_delimiter_is_refused(tmp_path):
     ("content", "sentence"),
     [
         (b"", "in.csv is empty"),
-        (b"id,email\n1,\xff\n", "encoding utf-8 does not fit in.csv: byte 0xff"),
+        (
+            b"id,email\n1,\xff\n",
+            r"encoding must be given .* utf-8 \(byte 0xff in line 2\)",
+        ),
         (b'id,email\n1,"a@x.y\n2,b@x.y\n', "is no CSV in line"),
         (b'id,email\n1,"a"x\n', "is no CSV in line 2"),
     ],
@@ -259,3 +262,44 @@ def test_a_partial_file_that_is_too_short_is_noticed(tmp_path):
     again = CsvSink(tmp_path / "out.csv")
     with pytest.raises(OSError, match="bytes where 1,000 were written"):
         again.open(Opening(run_id="night", columns=COLUMNS, token=1000))
+
+
+def test_json_keeps_every_digit_and_every_shape(tmp_path):
+    """Long numbers, many decimals, lists and objects go through JSON lines as they are."""
+    lines = (
+        b'{"id":12345678901234567890123,"x":0.12345678901234567890,"d":{"a":[1.5,"b"]},"n":7}\n'
+        b'{"id":1e400,"x":1.5,"d":null,"n":-9223372036854775808}\n'
+    )
+    (tmp_path / "in.jsonl").write_bytes(lines)
+    source = JsonLinesSource(tmp_path / "in.jsonl")
+    columns = tuple(map(Column, source.describe().columns))
+    path = written(JsonLinesSink(tmp_path / "out.jsonl"), list(source.rows(0)), columns=columns)
+    assert path.read_bytes() == lines
+    rows = list(source.rows(0))
+    path = written(CsvSink(tmp_path / "out.csv"), rows, columns=columns)
+    assert path.read_text().splitlines()[1].startswith("12345678901234567890123,0.1234567890123456")
+
+
+def test_a_line_that_is_no_json_stays_a_line(tmp_path):
+    """What could not be read is written as it was, for another run to read."""
+    (tmp_path / "in.jsonl").write_bytes(b'{"id":1}\n{"id":\n')
+    bad = read(JsonLinesSource(tmp_path / "in.jsonl"))[1]
+    path = written(JsonLinesSink(tmp_path / "out.jsonl"), [bad.cells], columns=(Column("id"),))
+    assert path.read_bytes() == b'{"id":\n'
+
+
+def test_a_link_stays_one(tmp_path):
+    """An output that is a symbolic link is replaced where it leads to."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.csv").write_text("old")
+    (tmp_path / "out.csv").symlink_to(tmp_path / "real" / "b.csv")
+    written(CsvSink(tmp_path / "out.csv", overwrite=True), [["1", "a", 1, None]])
+    assert (tmp_path / "out.csv").is_symlink()
+    assert (tmp_path / "real" / "b.csv").read_text().startswith("id,name")
+
+
+def test_gzip_data_under_another_name_is_told(tmp_path):
+    """The sentence says what it is and what to do."""
+    (tmp_path / "in.csv").write_bytes(gzip.compress(b"id\n1\n"))
+    with pytest.raises(ConfigurationError, match=r"is gzip data: give it a name that ends in \.gz"):
+        CsvSource(tmp_path / "in.csv").describe()

@@ -16,7 +16,7 @@ from altcraft_balance.refresh.port import Opening
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.lock import Lock
 
-__all__ = ["Claim", "check_folder_of", "owner_of", "partial_of"]
+__all__ = ["Claim", "check_folder_of", "check_free", "owner_of", "partial_of"]
 
 
 def owner_of(path: Path) -> str:
@@ -57,6 +57,8 @@ class Claim:
     """
 
     def __init__(self, path: Path, opening: Opening, *, overwrite: bool) -> None:
+        if path.is_symlink():  # what it leads to is the file
+            path = path.resolve()
         self.path, self.partial = path, partial_of(path)
         self.whole = path.with_name(f"{self.partial.name}.whole")
         self._lock_path = _lock_of(path)
@@ -135,10 +137,18 @@ class Claim:
             self._lock.note(opening.run_id)
 
     def _refuse_existing(self) -> None:
-        if self._overwrite or not self.path.exists():
-            return
+        check_free(self.path, overwrite=self._overwrite)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse an output that is there already, unless it may be replaced.
+
+    Raises:
+        ConfigurationError: it is there.
+    """
+    if not overwrite and path.exists():
         raise ConfigurationError(
-            f"{self.path} exists: name another output, or replace it at the end with overwrite=True"
+            f"{path} exists: name another output, or replace it at the end with overwrite=True"
         )
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.byte_sink import ByteSink
+from altcraft_balance.refresh.files.compression import unpacked
 from altcraft_balance.refresh.files.file_source import FileSource
 from altcraft_balance.refresh.files.text import as_text
 from altcraft_balance.refresh.port import BadRow, Cells, Column
@@ -21,6 +22,7 @@ __all__ = ["CsvSink", "CsvSource", "checked_delimiter", "checked_encoding"]
 
 _SEPARATORS: Final = ",;\t|"
 _SHOWN: Final = {"\t": "a tab"}
+_GZIP: Final = b"\x1f\x8b"
 
 
 def checked_delimiter(value: Any) -> str:
@@ -100,14 +102,31 @@ class CsvSource(FileSource):
             yield from filter(None, reader)
             return
         except UnicodeDecodeError as error:
-            at = reader.line_num + 1
-            trouble = f"encoding {self.encoding} does not fit {self.name}: {_byte(error)} in or "
-            trouble += f"after line {at}"
+            trouble = self._misfit(error)
         except csv.Error as error:
             trouble = f"{self.name} is no CSV in line {reader.line_num}: {error}"
         finally:
             text.detach()
         raise ConfigurationError(trouble)
+
+    def _misfit(self, error: UnicodeDecodeError) -> str:
+        if error.object.startswith(_GZIP):
+            return f"{self.name} is gzip data: give it a name that ends in .gz, or unpack it"
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        where = f" in line {line}" if (line := self._line_that_misfits()) else ""
+        return (
+            f"encoding must be given for {self.name}, such as cp1251 or utf-16: it is not "
+            f"{self.encoding} ({byte}{where})"
+        )
+
+    def _line_that_misfits(self) -> int | None:
+        with self.path.open("rb") as file:
+            for number, line in enumerate(unpacked(file, self.path), 1):
+                try:
+                    line.decode(self.encoding)
+                except UnicodeDecodeError:
+                    return number
+        return None
 
     def _header(self, names: Sequence[str]) -> tuple[str, ...]:
         others = [
@@ -125,10 +144,6 @@ class CsvSource(FileSource):
 
 def _is_utf_8(encoding: str) -> bool:
     return codecs.lookup(encoding).name == "utf-8"
-
-
-def _byte(error: UnicodeDecodeError) -> str:
-    return f"byte 0x{error.object[error.start]:02x}"
 
 
 def _ragged(cells: list[str], width: int) -> BadRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final, Literal
@@ -11,6 +12,7 @@ import orjson
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.byte_sink import ByteSink
 from altcraft_balance.refresh.files.file_source import FileSource
+from altcraft_balance.refresh.files.text import JsonText, Line
 from altcraft_balance.refresh.port import BadRow, Cell, Cells, Column
 
 __all__ = ["JsonLinesSink", "JsonLinesSource"]
@@ -22,7 +24,8 @@ class JsonLinesSource(FileSource):
     """Rows of a file with a JSON object in each line, in UTF-8; a key that is not there is null.
 
     Its columns are all keys that occur, in the order in which they first do. Values keep their
-    types; a list or an object becomes its JSON text. A line that is no object is a bad row.
+    types and all their digits; a list or an object is its JSON text, and JSON again in JSON lines.
+    A line that is no object is a bad row.
 
     Args:
         path: the file; ``.gz`` and ``.zst`` are unpacked.
@@ -58,23 +61,45 @@ def _objects(file: IO[bytes]) -> Iterator[Mapping[str, Any] | BadRow]:
             continue
         try:
             value = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            yield BadRow([_shown(text)], "the line is not JSON")
+            if isinstance(value, dict) and not _PLAIN.issuperset(map(type, value.values())):
+                value = json.loads(text, parse_float=_number, parse_int=_number)
+        except ValueError:
+            yield BadRow([_line(text)], "the line is not JSON")
             continue
         if isinstance(value, dict):
             yield value
         else:
-            yield BadRow([_shown(text)], "the line is not a JSON object")
+            yield BadRow([_line(text)], "the line is not a JSON object")
 
 
-def _shown(line: bytes) -> str:
-    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+#: What orjson reads exactly, and what needs no second thought.
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
+def _number(literal: str) -> Cell:
+    """A number, or its digits where the number would lose some."""
+    if literal.lstrip("-").isdigit():
+        value = int(literal)
+        return value if -(2**63) <= value < 2**63 else JsonText(literal)
+    return float(literal) if repr(float(literal)) == literal else JsonText(literal)
+
+
+def _line(line: bytes) -> Line:
+    return Line(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
 
 
 def _cell(value: Any) -> Cell:
     if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
+        return JsonText(_nested(value).decode())
     return value  # type: ignore[no-any-return]  # one of JSON's plain types
+
+
+def _nested(value: Any) -> bytes:
+    return orjson.dumps(value, default=_fragment, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+def _fragment(value: Any) -> Any:
+    return orjson.Fragment(value.encode()) if isinstance(value, JsonText) else str(value)
 
 
 class JsonLinesSink(ByteSink):
@@ -95,8 +120,14 @@ class JsonLinesSink(ByteSink):
 
     def encode(self, rows: Sequence[Cells]) -> bytes:
         """Lines of JSON."""
-        names = self._names
-        return b"".join(
-            orjson.dumps(dict(zip(names, row, strict=False)), option=orjson.OPT_APPEND_NEWLINE)
-            for row in rows
+        return b"".join(map(self._line, rows))
+
+    def _line(self, row: Cells) -> bytes:
+        if len(row) == 1 and isinstance(row[0], Line):
+            return row[0].encode() + b"\n"
+        return orjson.dumps(
+            dict(zip(self._names, row, strict=False)), default=_fragment, option=_OPTIONS
         )
+
+
+_OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_SUBCLASS

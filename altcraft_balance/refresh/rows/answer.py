@@ -53,7 +53,7 @@ KIND: Final = 5
 
 def of_outcome(
     outcome: Found | Failed,
-    currency: str,
+    currency: str | None,
     program: int | None,
     *,
     refuses: Callable[[str], str | None] | None,
@@ -72,7 +72,7 @@ def of_outcome(
     return [total, active, currency, program, FOUND, None, None, None, outcome.attempts, at]
 
 
-def _of_error(outcome: Failed, currency: str, program: int | None) -> Answer:
+def _of_error(outcome: Failed, currency: str | None, program: int | None) -> Answer:
     error = outcome.error
     status = _status_of(error)
     code = error.code if isinstance(error, ApiError | RateLimited) else None
@@ -108,12 +108,12 @@ def _text(error: AltcraftBalanceError) -> str:
     return error.text or str(error) if isinstance(error, ApiError) else str(error)
 
 
-def bad_input(why: str, currency: str, program: int | None) -> Answer:
+def bad_input(why: str, currency: str | None, program: int | None) -> Answer:
     """The answer of a row of which no query can be made."""
     return [None, None, currency, program, BAD_INPUT, "invalid_query", None, why, 0, None]
 
 
-def not_asked(currency: str, program: int | None) -> Answer:
+def not_asked(currency: str | None, program: int | None) -> Answer:
     """The answer of a row that nobody asked about."""
     return [None, None, currency, program, NOT_ASKED, None, None, None, 0, None]
 

@@ -94,6 +94,7 @@ class Plan:
     Attributes:
         columns: the output's columns.
         answers: rows of output for each row of the source.
+        width: cells of a row.
 
     Raises:
         ConfigurationError: a column is missing or stands there twice, or names clash.
@@ -103,6 +104,7 @@ class Plan:
         self, asking: Asking, info: SourceInfo, *, currency: Currency | None, program: int | None
     ) -> None:
         self._info, self._match = info, _matcher(asking.by)
+        self.width = len(info.columns)
         self.member = self._index(asking.column or self._usual_column(asking), "column")
         self._program = self._optional(asking.program_column, "program_column")
         self._currency = self._optional(asking.currency_column, "currency_column")
@@ -133,13 +135,13 @@ class Plan:
             for number, currency in enumerate(currencies)
         ]
 
-    def about(self, query: BalanceQuery) -> tuple[str, int | None]:
+    def about(self, query: BalanceQuery) -> tuple[str | None, int | None]:
         """The currency and the program that `query` asks for, as its row names them."""
         own = self._own_program
         program = own if query.loyalty_program_id is None else query.loyalty_program_id
         return _named(query.currency or self._own_currency), program
 
-    def unasked(self) -> Iterator[tuple[str, int | None]]:
+    def unasked(self) -> Iterator[tuple[str | None, int | None]]:
         """The same for each answer of a row that is not asked about."""
         for currency in self._currencies:
             yield _named(currency or self._own_currency), self._own_program
@@ -197,10 +199,10 @@ def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _named(currency: Currency | None) -> str:
+def _named(currency: Currency | None) -> str | None:
     """A currency in a cell: its external id, or the digits of its internal one."""
     if currency is None:
-        return ""
+        return None
     return currency.eid if isinstance(currency, CurrencyEid) else str(currency.iid)
 
 

@@ -53,8 +53,8 @@ class Identity:
         text = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
         return cls(hashlib.blake2b(text, digest_size=6).hexdigest(), facts)
 
-    def check(self, facts: Mapping[str, Any], source: str) -> None:
-        """Refuse to go on with a run that was begun as `facts` say.
+    def check(self, facts: Mapping[str, Any], source: str, *, word: str = "unfinished") -> None:
+        """Refuse to go on with an unfinished or finished run that was begun as `facts` say.
 
         Raises:
             ConfigurationError: it had another input, or other settings.
@@ -67,8 +67,8 @@ class Identity:
         if _INPUT in changed:
             what = f"other rows: {source} has changed, or is another input"
         raise ConfigurationError(
-            f"the run {self.run_id} was begun with {what}; give this one another run_id, or drop "
-            "the unfinished one with fresh=True"
+            f"the {word} run {self.run_id} was begun with {what}; give this one another run_id, or "
+            "forget that one with fresh=True"
         )
 
 
@@ -89,7 +89,7 @@ def _of_client(client: ClientSettings) -> dict[str, Any]:
     return {
         "base_url": client.url,
         "loyalty_program_id": client.loyalty_program_id,
-        "currency": repr(client.currency),
+        "currency": None if client.currency is None else repr(client.currency),
         "not_a_member": sorted(client.not_a_member),
     }
 
