@@ -35,11 +35,11 @@ class Desk:
         if inspect.iscoroutinefunction(function):
             return await function(*arguments)
         if threading.get_ident() == self._ident:
-            return function(*arguments)
+            return _plain(function(*arguments))
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._thread, function, *arguments)
         try:
-            return await asyncio.shield(work)
+            return _plain(await asyncio.shield(work))
         except asyncio.CancelledError:
             await asyncio.wait([work])
             raise
@@ -60,6 +60,13 @@ class Desk:
         self._ident = threading.get_ident()
 
 
+def _plain(result: Any) -> Any:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("a plain function gave a coroutine: write it with 'async def'")
+    return result
+
+
 def _drive(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         work.send(None)
@@ -69,25 +76,25 @@ def _drive(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 class Blocks:
-    """`rows`, in lists of `size` at most.
+    """The rows of a source, in lists of `size` at most.
 
     Args:
         desk: where plain ones are read.
-        rows: what a source gives.
+        rows: gives them, when the first block is wanted.
         size: rows in a block.
     """
 
-    def __init__(self, desk: Desk, rows: Rows, size: int) -> None:
-        self._desk, self._size = desk, size
+    def __init__(self, desk: Desk, rows: Callable[[], Rows], size: int) -> None:
+        self._desk, self._rows, self._size = desk, rows, size
+        self._is_open = False
         self._plain: Iterator[Cells | BadRow] | None = None
         self._async: AsyncIterator[Cells | BadRow] | None = None
-        if hasattr(rows, "__aiter__"):
-            self._async = aiter(cast(AsyncIterator[Cells | BadRow], rows))
-        else:
-            self._plain = iter(cast(Iterator[Cells | BadRow], rows))
 
     async def next(self) -> list[Cells | BadRow]:
         """The next block; empty at the end."""
+        if not self._is_open:
+            self._is_open = True
+            await self._open()
         if self._plain is not None:
             return cast(list[Cells | BadRow], await self._desk.call(self._read, self._plain))
         block: list[Cells | BadRow] = []
@@ -97,6 +104,13 @@ class Blocks:
                 if len(block) == self._size:
                     break
         return block
+
+    async def _open(self) -> None:
+        rows = await self._desk.call(self._rows)
+        if hasattr(rows, "__aiter__"):
+            self._async = aiter(rows)
+        else:
+            self._plain = iter(rows)
 
     async def close(self) -> None:
         """Nothing more is read."""

@@ -23,7 +23,6 @@ from altcraft_balance.refresh.writer import Writer
 __all__ = ["Feed"]
 
 _BLOCK_ROWS: Final = 500
-_ROWS: Final = (list, tuple)
 _NONE: Final[Answer] = []
 
 
@@ -58,8 +57,9 @@ class Feed:
     ) -> None:
         self._desk, self._plan, self._checkpoint = desk, plan, checkpoint
         self._writer, self._is_stopping = writer, is_stopping
-        self.rows, self._width = writer.durable, plan.width
-        self._blocks = Blocks(desk, source.rows(self.rows), _BLOCK_ROWS)
+        self.rows = self._first = writer.durable
+        self._width = plan.width
+        self._blocks = Blocks(desk, lambda: source.rows(self._first), _BLOCK_ROWS)
         self._last_known = -1
         self._reading: asyncio.Task[list[Cells | BadRow]] | None = None
         self._loop = asyncio.get_running_loop()
@@ -77,7 +77,7 @@ class Feed:
                 if self._is_stopping():
                     return
                 number, self.rows = self.rows, self.rows + 1
-                if cells.__class__ not in _ROWS or len(cells) != self._width:
+                if not (isinstance(cells, list | tuple) and len(cells) == self._width):
                     cells = self._checked(cells)
                 if number in known:
                     row = Asked(number, _cells(cells), known[number], is_known=True)
@@ -129,7 +129,7 @@ class Feed:
         if isinstance(cells, BadRow):
             why = cells.why
         elif self._gives_up:
-            unasked = [not_asked(*about) for about in self._plan.unasked()]
+            unasked = [not_asked(*about) for about in self._plan.unasked(cells)]
             return self._put(number, cells, unasked)
         else:
             row = Asked(number, cells, [_NONE] * self._plan.answers, self._plan.answers)
@@ -137,9 +137,9 @@ class Feed:
                 return self._plan.queries(cells, row)
             except InvalidQuery as error:
                 why = str(error)
-        return self._put(
-            number, _cells(cells), [bad_input(why, *about) for about in self._plan.unasked()]
-        )
+        held = _cells(cells)
+        bad = [bad_input(why, *about) for about in self._plan.unasked(held)]
+        return self._put(number, held, bad)
 
     def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
         self._writer.put(Asked(number, cells, answers))

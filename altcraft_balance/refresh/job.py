@@ -129,6 +129,8 @@ async def refresh_balances(
 async def _stoppable(run: Run, stop: asyncio.Event | None) -> RefreshSummary:
     if stop is None:
         return await run.do()
+    if stop.is_set():
+        run.stop()
     waiting = asyncio.create_task(stop.wait())
     waiting.add_done_callback(lambda task: None if task.cancelled() else run.stop())
     try:

@@ -88,7 +88,8 @@ class Output:
     async def sync(self) -> None:
         """All that it took is durable after this."""
         if self._next > self.mark or self.token is None:
-            self.token = await self._desk.call(self._sink.sync)
+            token = await self._desk.call(self._sink.sync)
+            self.token = True if token is None else token
             self.mark = self._next
 
     async def finish(self) -> None:
@@ -117,6 +118,7 @@ async def opened(
     *,
     run_id: str,
     fresh: bool,
+    claim: str,
 ) -> list[Output]:
     """`outputs` with their columns, open after what the checkpoint knows that they have."""
     marks = known.get("outputs") or [(0, None)] * len(outputs)
@@ -127,6 +129,7 @@ async def opened(
             token=token,
             is_whole=bool(known.get("is_whole")),
             fresh=fresh,
+            claim=claim,
         )
         stack.push_async_callback(output.close)
         await output.open(opening, mark)

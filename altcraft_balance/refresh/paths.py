@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.files.claim import check_folder_of
+from altcraft_balance.refresh.files.claim import check_folder_of, ours
 from altcraft_balance.refresh.port import RowSink, RowSource
 
 __all__ = ["check_paths"]
@@ -20,13 +20,14 @@ def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
     Raises:
         ConfigurationError: two are one file, or an output cannot be where it should.
     """
-    read: Path | None = getattr(source, "path", None)
+    given: Path | None = getattr(source, "path", None)
+    read = None if given is None else given.resolve()
     written: dict[Path, str] = {}
     for name, sink in sinks.items():
         if sink is None or sink.path is None:
             continue
-        path = sink.path.absolute()
-        if read is not None and path.is_relative_to(read.absolute()):
+        path = sink.path.resolve()
+        if read is not None and (path.is_relative_to(read) or read in ours(path)):
             raise ConfigurationError(f"{sink.path} is the input, or inside it: name another output")
         if written.setdefault(path, name) != name:
             raise ConfigurationError(f"{name} and {written[path]} are the same file: {sink.path}")

@@ -122,11 +122,13 @@ class Opening:
     Attributes:
         run_id: the run's name.
         columns: what the cells of each row are.
-        token: what its last `sync` gave, in this run or, before a crash, in an earlier process:
-            whatever it got after that comes again. None: a new output begins.
+        token: what its last `sync` gave, or True where that gave None, in this run or, before a
+            crash, in an earlier process: whatever it got after that comes again. None: a new
+            output begins.
         is_whole: an earlier process died between its last `sync` and the end of `finish`: no
             row comes any more.
         fresh: whatever an unfinished run has left there may go.
+        claim: a word that this run has, and no other start of a run with its name.
     """
 
     run_id: str
@@ -134,6 +136,7 @@ class Opening:
     token: Any = None
     is_whole: bool = False
     fresh: bool = False
+    claim: str = ""
 
 
 class RowSink(Protocol):

@@ -8,14 +8,16 @@ run has finished takes the checkpoint's place. Whoever goes on does the next thi
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.claim import owner_of
 from altcraft_balance.refresh.files.file_source import Interrupted
@@ -32,6 +34,8 @@ from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.work import Work
 
 __all__ = ["Run", "RunOptions"]
+
+_ALL: Final = 2**62  # more rows than any source has
 
 
 @frozen(kw_only=True)
@@ -116,7 +120,11 @@ class Run:
 
     async def _do(self, stack: AsyncExitStack) -> None:
         check_paths(self._source, {"sink": self._sink, "errors_to": self._errors_to})
+        if self._is_stopped:
+            return
         info: SourceInfo = await self._desk.call(self._source.describe)
+        if self._is_stopped:
+            return
         plan = self._plan(info)
         identity = self._identity(info)
         self._watch.describe(identity, info, self._sink.path)
@@ -126,20 +134,20 @@ class Run:
         if self._options.ready is not None:
             await self._options.ready()
         checkpoint = await self._checkpoint(stack, folder)
-        known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
+        known, claim = await self._known(checkpoint)
         self.has_begun, self._leaves_nothing = bool(known), not known
         if known:
             identity.check(known["facts"], info.name)
         self._watch.take_up(known)
-        facts = {"facts": identity.facts, "summary": self._watch.kept()}
+        facts = {"facts": identity.facts, "summary": self._watch.kept(), "claim": claim}
         if not known:
-            await self._desk.call(checkpoint.commit, facts, [], 0)
-        outputs = await self._outputs(stack, identity, info, plan, known)
+            await self._desk.call(checkpoint.commit, facts, [], _ALL)
+        outputs = await self._outputs(stack, info, plan, {**known, **facts})
         self.has_begun, self._leaves_nothing = True, False
         if known.get("is_whole") or await self._ask(stack, plan, outputs, checkpoint, facts):
             await self._finish(outputs, folder, identity)
         elif self._watch.was_in_vain:
-            await self._discard(outputs, folder)
+            await self._discard(outputs, folder, checkpoint, facts)
 
     def _plan(self, info: SourceInfo) -> Plan:
         client = self._client.settings
@@ -159,7 +167,7 @@ class Run:
         folder: RunFolder = await self._desk.call(RunFolder, state, identity.run_id)
         stack.push_async_callback(self._desk.call, folder.let_go)
         if self._options.fresh:
-            await self._desk.call(folder.drop)
+            await self._desk.call(folder.forget_end)
             if self._sink.path is not None:  # the run whose output is taken over cannot go on
                 await self._desk.call(drop_run, state, owner_of(self._sink.path))
         return folder
@@ -168,18 +176,44 @@ class Run:
         finished: Mapping[str, Any] | None = await self._desk.call(folder.finished)
         if finished is None:
             return False
-        identity.check(finished["facts"], info.name, word="finished")
+        try:
+            facts = finished["facts"]
+            self._watch.finished_before(finished["summary"])
+        except (KeyError, TypeError, ValueError):
+            facts = None
+        if facts is None:
+            raise ConfigurationError(
+                f"what {folder.path} says of a finished run is of another version, or damaged: "
+                "forget it with fresh=True"
+            )
+        identity.check(facts, info.name, word="finished")
         await self._desk.call(folder.tidy)
-        self._watch.finished_before(finished["summary"])
         return True
 
     async def _checkpoint(self, stack: AsyncExitStack, folder: RunFolder | None) -> Checkpoint:
         if folder is None:
             return NoCheckpoint()
         stack.push_async_callback(self._forget_unbegun, folder)
-        checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
+        try:
+            checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
+        except ConfigurationError:  # it cannot be read
+            if not self._options.fresh:
+                raise
+            await self._desk.call(folder.drop)
+            checkpoint = await self._desk.call(folder.checkpoint)
         stack.push_async_callback(self._desk.call, checkpoint.close)
         return checkpoint
+
+    async def _known(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str]:
+        """What an earlier process knew, and the run's word for its outputs.
+
+        A fresh run keeps that word: so it may be killed before the outputs are its own.
+        """
+        known: Mapping[str, Any] = await self._desk.call(checkpoint.known)
+        claim = known.get("claim") or secrets.token_hex(8)
+        if isinstance(checkpoint, NoCheckpoint):
+            claim = ""
+        return ({} if self._options.fresh else known), claim
 
     async def _forget_unbegun(self, folder: RunFolder) -> None:
         """A new run that got no output leaves nothing; what is unread is not new."""
@@ -189,7 +223,6 @@ class Run:
     async def _outputs(
         self,
         stack: AsyncExitStack,
-        identity: Identity,
         info: SourceInfo,
         plan: Plan,
         known: Mapping[str, Any],
@@ -199,8 +232,8 @@ class Run:
         if self._errors_to is not None:
             columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
             wanted.append((Output(self._desk, self._errors_to, troubled_row), columns))
-        run_id, fresh = identity.run_id, self._options.fresh
-        return await opened(stack, wanted, known, run_id=run_id, fresh=fresh)
+        run_id, fresh = self._watch.run_id, self._options.fresh
+        return await opened(stack, wanted, known, run_id=run_id, fresh=fresh, claim=known["claim"])
 
     async def _ask(
         self,
@@ -242,11 +275,18 @@ class Run:
             finished = {"facts": identity.facts, "summary": self._watch.kept()}
             await self._desk.call(folder.finish, finished)
 
-    async def _discard(self, outputs: Sequence[Output], folder: RunFolder | None) -> None:
+    async def _discard(
+        self,
+        outputs: Sequence[Output],
+        folder: RunFolder | None,
+        checkpoint: Checkpoint,
+        facts: dict[str, Any],
+    ) -> None:
         """Nothing was found, and nothing will be: the next run need not know of this one."""
-        # The state first: it would look for what is gone.
-        if folder is not None:
-            await self._desk.call(folder.drop)
+        # First that nothing is in the outputs: a crash in between would miss what is gone.
+        await self._desk.call(checkpoint.commit, {**facts, "outputs": []}, [], _ALL)
         for output in outputs:
             await output.discard()
+        if folder is not None:
+            await self._desk.call(folder.drop)
         self.has_begun = False

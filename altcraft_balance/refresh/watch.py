@@ -23,6 +23,7 @@ from altcraft_balance.refresh.rows.tally import Tally
 from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary, RunState, counted
 from altcraft_balance.refresh.writer import Writer
+from altcraft_balance.telemetry.events import deaf_to_errors
 
 __all__ = ["RunWatch"]
 
@@ -48,7 +49,8 @@ class RunWatch:
         max_failed: MaxFailed,
         on_progress: Callable[[RefreshSummary], object] | None,
     ) -> None:
-        self._client, self._max_failed, self._on_progress = client, max_failed, on_progress
+        self._client, self._max_failed = client, max_failed
+        self._on_progress = on_progress and deaf_to_errors(on_progress, "on_progress")
         self.tally = Tally()
         self._state: RunState = "running"
         self._reason = ""
@@ -84,6 +86,11 @@ class RunWatch:
                 "rate_per_s": None if limits.rate_per_s is None else str(limits.rate_per_s),
             },
         }
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return str(self._facts["run_id"])
 
     def take_up(self, known: Mapping[str, Any]) -> None:
         """Go on from what an earlier process counted."""
@@ -168,8 +175,17 @@ class RunWatch:
     @property
     def was_in_vain(self) -> bool:
         """Whether it stopped at the same error for everybody, and nothing was ever found."""
-        statuses = self.tally.statuses
-        return self._state == "same_error" and not (statuses[FOUND] or statuses[NOT_A_MEMBER])
+        return self._state == "same_error" and not self.has_found
+
+    @property
+    def has_found(self) -> bool:
+        """Whether the server has known anybody, or said that it does not."""
+        return bool(self.tally.statuses[FOUND] or self.tally.statuses[NOT_A_MEMBER])
+
+    @property
+    def exact_total(self) -> int | None:
+        """How many rows the source has, if it has counted them."""
+        return self._facts["total"] if self._facts["total_is_exact"] else None
 
     # ── what came of it ──────────────────────────────────────────────────────────────────────
 

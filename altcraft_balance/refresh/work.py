@@ -61,9 +61,11 @@ class Work:
     ) -> None:
         self._client, self._plan, self._refuses = client, plan, sink.refuses
         self._watch, self._max_failed, self._grace_s = watch, max_failed, grace_s
-        self._first_answers = FirstAnswers()
+        # A run that has had other answers knows that it asks for the right thing.
+        self._first_answers = None if watch.has_found else FirstAnswers()
         self._is_stopping = False
-        self._limit = asyncio.timeout(None)
+        self._ends_at: float | None = None
+        self._limit: asyncio.Timeout | None = None
         self.writer = Writer(
             desk,
             checkpoint,
@@ -85,6 +87,7 @@ class Work:
 
     async def do(self) -> bool:
         """Do it; whether every row is durable in every output at the end."""
+        self.writer.begin()
         with self._watch.watching(self.feed, self.writer):
             try:
                 await self._ask()
@@ -94,7 +97,7 @@ class Work:
             await self.writer.commit()
             if self._is_stopping or not self.feed.at_end:
                 return False
-            await self.writer.complete(self.feed.rows)
+            await self.writer.complete(self.feed.rows, self._watch.exact_total)
         return True
 
     def stop(self) -> None:
@@ -105,21 +108,27 @@ class Work:
 
     async def close(self) -> None:
         """Let go of everything that the outputs and the checkpoint are called from."""
-        await self.feed.close()
-        await self.writer.close()
+        try:
+            await self.feed.close()
+        finally:
+            await self.writer.close()
 
     async def _ask(self) -> None:
+        limit = asyncio.timeout_at(self._ends_at)
         try:
             async with (
-                self._limit,
+                limit,
                 aclosing(self.feed.queries()) as queries,
                 self._client.stream_balances(queries) as outcomes,
             ):
+                self._limit = limit
                 async for outcome in outcomes:
                     self._take(outcome)
         except TimeoutError:
-            if not self._limit.expired():
+            if not limit.expired():
                 raise
+        finally:
+            self._limit = None
 
     def _take(self, outcome: Found | Failed) -> None:
         if isinstance(outcome, Failed) and self._concerns_all(outcome):
@@ -140,7 +149,7 @@ class Work:
 
     def _look_for_sense(self, outcome: Found | Failed) -> None:
         """Stop when what comes back shows that going on makes none."""
-        error = self._first_answers.same_error(outcome)
+        error = self._first_answers.same_error(outcome) if self._first_answers else None
         if error is not None:
             self._watch.ends("same_error", f"the first 200 answers were all the same: {error}")
             self.stop()
@@ -162,7 +171,6 @@ class Work:
         self._end_within(0.0)
 
     def _end_within(self, seconds: float) -> None:
-        try:
-            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
-        except RuntimeError:
-            return  # nothing is asked now
+        self._ends_at = asyncio.get_running_loop().time() + seconds
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(self._ends_at)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.early import Early
 from altcraft_balance.refresh.outputs import Asked, Output
@@ -66,13 +67,18 @@ class Writer:
         self._pending: list[Asked] = []
         self._block: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
         self.waited_s = 0.0
 
     @property
     def durable(self) -> int:
         """Rows of the source, from the first on, that are durable in every output."""
         return min(output.mark for output in self._outputs)
+
+    def begin(self) -> None:
+        """From now on what is answered is written, in a second at the latest."""
+        self._timer = self._loop.call_later(_AT_LATEST_S, self._now_and_then)
 
     def has_taken(self) -> bool:
         """Take a row if there is room for it now; whether there was."""
@@ -110,8 +116,16 @@ class Writer:
             self._begin_block()
             await self._settled()
 
-    async def complete(self, rows: int) -> None:
-        """The source has had `rows` rows, and all have been put: no more will come."""
+    async def complete(self, rows: int, total: int | None) -> None:
+        """The source has had `rows` rows, and all have been put: no more will come.
+
+        Raises:
+            ConfigurationError: it had said that it has `total`.
+        """
+        if total not in (None, rows):
+            raise ConfigurationError(
+                f"the source has given {rows:,} rows where it had {total:,} before"
+            )
         await self.commit()
         if self._early.next_row != rows or len(self._early):
             raise RuntimeError(f"{rows} rows were read and {self._early.next_row} are in order")
@@ -122,17 +136,19 @@ class Writer:
 
     async def close(self) -> None:
         """Wait for the block that is under way, whatever comes of it, and forget the rest."""
-        self._timer.cancel()
-        if self._block is not None:
-            await asyncio.wait([self._block])
-            if not self._block.cancelled():
-                self._block.exception()  # it was raised, or something graver was
+        self._is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if (block := self._block) is not None:
+            await asyncio.wait([block])
+            if not block.cancelled():
+                block.exception()  # it was raised, or something graver was
         await self._desk.call(self._early.close)
 
     # ── a block ──────────────────────────────────────────────────────────────────────────────
 
     def _begin_block(self) -> None:
-        if not self._pending or self._block is not None:
+        if not self._pending or self._block is not None or self._is_closing:
             return
         rows, self._pending = self._pending, []
         writing = self._desk.do(self._write(rows, self._tally_now()), on_loop=self._is_on_loop)

@@ -30,8 +30,8 @@ class ClientStats:
         joined: calls that shared the lookup of another, which counts once (`single_flight`).
         cancelled: lookups whose task was cancelled, as when a stream's reader leaves.
         requests: all that was sent.
-        most_per_s: the most requests in any one second, to a tenth of a second.
-        most_per_min: likewise in any one minute.
+        most_per_s: the most requests in any one second.
+        most_per_min: likewise in any one minute, to a tenth of a second.
         throttled: answers that asked for a pause.
         free_repeats: repeats of requests that met a dead reused connection.
         in_progress: lookups that have begun and not ended.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -151,11 +151,11 @@ Event: TypeAlias = (
 Listener: TypeAlias = Callable[[Event], object]
 
 
-def deaf_to_errors(listener: Listener) -> Listener:
+def deaf_to_errors(listener: Callable[[Any], object], name: str = "on_event") -> Any:
     """`listener`, whose exceptions are logged once and then ignored: it may not break a lookup."""
     complained = False
 
-    def tell(event: Event) -> None:
+    def tell(event: Any) -> None:
         nonlocal complained
         try:
             listener(event)
@@ -163,7 +163,8 @@ def deaf_to_errors(listener: Listener) -> Listener:
             if not complained:
                 complained = True
                 logging.getLogger("altcraft_balance").error(
-                    "the on_event listener raised %s; further errors of it are not logged",
+                    "the %s listener raised %s; further errors of it are not logged",
+                    name,
                     type(error).__name__,
                 )
 

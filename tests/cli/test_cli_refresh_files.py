@@ -22,7 +22,7 @@ def _gzipped(path):
 
 #: Name, what makes it, further arguments, how the sentence begins or what it has.
 BAD = {
-    "wrong encoding": ("m.csv", _text("email\nßü\n", "latin-1"), (), "--encoding must be given for m.csv"),
+    "wrong encoding": ("m.csv", _text("email\nßü\n", "latin-1"), (), "--encoding must be given"),
     "unknown encoding": ("m.csv", _text(GOOD), ("--encoding", "x"), "--encoding 'x' is not known"),
     "other delimiter": ("m.csv", _text("id;email\n"), (), "--delimiter must be given for m.csv"),
     "tab": ("m.csv", _text("id\temail\n"), (), "--delimiter must be given for m.csv"),

@@ -256,3 +256,21 @@ async def test_a_finished_run_is_judged_again(tmp_path):
     assert not (await from_file(tmp_path, 10, platform)).is_within_max_failed
     assert not (await from_file(tmp_path, 10)).is_within_max_failed
     assert (await from_file(tmp_path, 10, max_failed=1)).is_within_max_failed
+
+
+async def test_a_listener_that_raises_ends_nothing(tmp_path, caplog):
+    """It is logged once, however often it is called."""
+    calls = []
+    platform = Platform()
+    platform.held["m0@example.com"] = asyncio.Event()
+
+    def raises(summary):
+        calls.append(summary)
+        if len(calls) == 2:
+            platform.held["m0@example.com"].set()
+        raise KeyError("mine")
+
+    assert (await from_file(tmp_path, 3, platform, on_progress=raises)).state == "finished"
+    assert [record.getMessage() for record in caplog.records] == [
+        "the on_progress listener raised KeyError; further errors of it are not logged"
+    ]

@@ -118,7 +118,7 @@ async def test_program_and_currency_come_from_columns(tmp_path):
         currency_column="stars",
     )
     rows = rows_of(tmp_path / "out.csv")
-    assert [row["loyalty_program_id"] for row in rows] == ["7", "123", "123"]
+    assert [row["loyalty_program_id"] for row in rows] == ["7", "123", ""]
     assert [row["currency"] for row in rows] == ["coins", "own", "own"]
     assert [row["status"] for row in rows] == ["found", "found", "bad_input"]
     asked = [(f["loyalty_program_id"], f["points_currency_eid"]) for f in platform.asked]

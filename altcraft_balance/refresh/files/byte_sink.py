@@ -66,7 +66,16 @@ class ByteSink(RowSink):
         self._claim = Claim(path, opening, overwrite=self._overwrite)
         self._size = opening.token or 0
         if opening.token is not None and not opening.is_whole:
+            self._check_size(self._claim.partial)
             self._grow(self._claim.partial)
+
+    def _check_size(self, partial: Path) -> None:
+        there = partial.stat().st_size if partial.exists() else 0
+        if there < self._size:
+            raise ConfigurationError(
+                f"{partial} has {there:,} bytes where {self._size:,} were written: put it back as "
+                "it was, or begin anew with fresh=True"
+            )
 
     def _grow(self, partial: Path) -> None:
         """A new file is made by the first `sync`: a run that cannot begin leaves none behind."""

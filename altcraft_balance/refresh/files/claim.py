@@ -16,15 +16,16 @@ from altcraft_balance.refresh.port import Opening
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.lock import Lock
 
-__all__ = ["Claim", "check_folder_of", "check_free", "owner_of", "partial_of"]
+__all__ = ["Claim", "check_folder_of", "check_free", "ours", "owner_of", "partial_of"]
 
 
 def owner_of(path: Path) -> str:
     """The run that an unfinished output belongs to; "" when there is none."""
     try:
-        return _lock_of(path).read_text("utf-8", "replace")
+        words = _lock_of(path).read_text("utf-8", "replace").split()
     except OSError:
         return ""
+    return words[0] if words else ""
 
 
 def _lock_of(path: Path) -> Path:
@@ -57,10 +58,12 @@ class Claim:
     """
 
     def __init__(self, path: Path, opening: Opening, *, overwrite: bool) -> None:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigurationError(f"{path} cannot be replaced: it is no file")
         if path.is_symlink():  # what it leads to is the file
             path = path.resolve()
         self.path, self.partial = path, partial_of(path)
-        self.whole = path.with_name(f"{self.partial.name}.whole")
+        self.whole = _whole_of(self.partial)
         self._lock_path = _lock_of(path)
         self._overwrite = overwrite
         check_folder_of(path)
@@ -123,18 +126,18 @@ class Claim:
         if not opening.is_whole:
             self._put_back()
             self._refuse_existing()
-        owner = self._lock.read()
-        if owner != opening.run_id and self._has_grown():
+        owner, ours = self._lock.read(), f"{opening.run_id} {opening.claim}".strip()
+        if owner != ours and self._has_grown():
             if not opening.fresh:
                 raise ConfigurationError(
-                    f"{self.partial} belongs to {_named(owner)}: repeat that run's command to go "
-                    "on with it, or drop it with fresh=True"
+                    f"{self.partial} belongs to {_named(owner, opening.run_id)}, or drop it with "
+                    "fresh=True"
                 )
             disk.remove(self.partial)
         if not opening.is_whole:
             disk.remove(self.whole)
-        if owner != opening.run_id:
-            self._lock.note(opening.run_id)
+        if owner != ours:
+            self._lock.note(ours)
 
     def _refuse_existing(self) -> None:
         check_free(self.path, overwrite=self._overwrite)
@@ -152,6 +155,16 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         )
 
 
+def ours(path: Path) -> tuple[Path, ...]:
+    """The names beside an output that are used while it grows."""
+    partial = partial_of(path)
+    return partial, _whole_of(partial), _lock_of(path)
+
+
+def _whole_of(partial: Path) -> Path:
+    return partial.with_name(f"{partial.name}.whole")
+
+
 def check_folder_of(path: Path) -> None:
     """Refuse a `path` that no file can have.
 
@@ -165,5 +178,10 @@ def check_folder_of(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be written: permission denied")
 
 
-def _named(owner: str) -> str:
-    return f"the unfinished run {owner}" if owner else "a run that is not known here"
+def _named(owner: str, run_id: str) -> str:
+    words = owner.split()
+    if not words:
+        return "a run that is not known here: move it away"
+    if words[0] == run_id:
+        return f"the run {run_id} as it was begun with a state that is not here: name its folder"
+    return f"the unfinished run {words[0]}: repeat that run's command to go on with it"

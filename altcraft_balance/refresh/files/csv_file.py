@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import os
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
@@ -22,6 +23,8 @@ __all__ = ["CsvSink", "CsvSource", "checked_delimiter", "checked_encoding"]
 
 _SEPARATORS: Final = ",;\t|"
 _SHOWN: Final = {"\t": "a tab"}
+#: An address or a long number: what no column is called, and what no sentence may show.
+_VALUE: Final = re.compile(r"@|\A\+?\d[\d ()-]{4,}\Z")
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -138,6 +141,10 @@ class CsvSource(FileSource):
             shown = _SHOWN.get(others[0], repr(others[0]))
             raise ConfigurationError(
                 f"delimiter must be given for {self.name}: its header holds {shown}"
+            )
+        if any(map(_VALUE.search, names)):
+            raise ConfigurationError(
+                f"header is missing in {self.name}, it seems: its first line looks like a row"
             )
         return tuple(names)
 

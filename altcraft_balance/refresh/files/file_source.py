@@ -57,6 +57,7 @@ class FileSource(ABC):
         self._is_interrupted = False
         self.name = self.path.name
         self._columns: tuple[str, ...] = ()
+        self._stamp: tuple[int, ...] | None = None
 
     @abstractmethod
     def survey(self, file: IO[bytes]) -> tuple[tuple[str, ...], int]:
@@ -82,6 +83,7 @@ class FileSource(ABC):
         """Read all of it once."""
         self._is_interrupted = False
         with self._open() as file:
+            self._stamp = _stamp(file)
             hashing = _WatchedFile(file, self._check)
             content = unpacked(io.BufferedReader(hashing, _BUFFER), self.path)
             with _whole(self.name):
@@ -100,13 +102,14 @@ class FileSource(ABC):
     def rows(self, skip: int) -> Iterator[Cells | BadRow]:
         """Its rows without the first `skip`."""
         with self._open() as file:
-            before = os.fstat(file.fileno())
+            if self._stamp not in (None, _stamp(file)):
+                raise ConfigurationError(f"{self.name} was replaced after it was read first")
             watched = io.BufferedReader(_WatchedFile(file, self._check), _BUFFER)
             content = unpacked(watched, self.path)
             with _whole(self.name):
                 yield from islice(self.read(content, self._columns), skip, None)
-            after = os.fstat(file.fileno())
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            after = _stamp(file)
+        if self._stamp not in (None, after):
             raise ConfigurationError(f"{self.name} was changed while it was read")
 
     def _check(self) -> None:
@@ -115,7 +118,16 @@ class FileSource(ABC):
 
     def _open(self) -> IO[bytes]:
         with disk.readable(self.name):
+            if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+                raise ConfigurationError(
+                    f"{self.name} can be read only once: give it as standard input, or a file"
+                )
             return self.path.open("rb", buffering=_BUFFER)
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, ...]:
+    there = os.fstat(file.fileno())
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
 
 
 @contextmanager

@@ -141,10 +141,17 @@ class Plan:
         program = own if query.loyalty_program_id is None else query.loyalty_program_id
         return _named(query.currency or self._own_currency), program
 
-    def unasked(self) -> Iterator[tuple[str | None, int | None]]:
-        """The same for each answer of a row that is not asked about."""
+    def unasked(self, cells: Cells) -> Iterator[tuple[str | None, int | None]]:
+        """The same for each answer of a row that is not asked about; None for what it hides."""
+        program = self._own_program
+        if self._program is not None:
+            program = _or_none(_program, _cell(cells, self._program), program)
         for currency in self._currencies:
-            yield _named(currency or self._own_currency), self._own_program
+            name = _named(currency or self._own_currency)
+            if self._currency is not None:
+                given = _cell(cells, self._currency)
+                name = name if given is None or given == "" else str(given)
+            yield name, program
 
     def output(self, cells: Cells, answer: Cells) -> list[Cell]:
         """A row of the output: the member, what is kept, the answer."""
@@ -260,6 +267,14 @@ def _program(value: Cell) -> int | None:
     except InvalidQuery:
         pass
     raise InvalidQuery("the loyalty program's id is not a whole number")
+
+
+def _or_none(read: Callable[[Cell], int | None], value: Cell, usual: int | None) -> int | None:
+    try:
+        found = read(value)
+    except InvalidQuery:
+        return None
+    return usual if found is None else found
 
 
 def _currency(value: Cell) -> Currency | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from itertools import count, islice
 from typing import Any, Final
@@ -23,6 +25,19 @@ class _Part:
 
     def __init__(self, source: RowSource) -> None:
         self._source = source
+        if inspect.iscoroutinefunction(source.describe):
+            self.__dict__["describe"] = self._awaited
+
+    def describe(self) -> SourceInfo:
+        """What this part of the source has."""
+        return self.part_of(self._source.describe())
+
+    @abstractmethod
+    def part_of(self, info: SourceInfo) -> SourceInfo:
+        """The same of a source with this `info`."""
+
+    async def _awaited(self) -> SourceInfo:
+        return self.part_of(await self._source.describe())  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -37,9 +52,8 @@ class FirstRows(_Part):
             raise ConfigurationError("limit must be a whole number of rows, from 1")
         self._limit = limit
 
-    def describe(self) -> SourceInfo:
+    def part_of(self, info: SourceInfo) -> SourceInfo:
         """As the source's, with as many rows at most."""
-        info = self._source.describe()
         return evolve(
             info,
             fingerprint=f"{info.fingerprint}, first {self._limit}",
@@ -61,9 +75,8 @@ class Sample(_Part):
             raise ConfigurationError("sample must be a share above 0 and up to 1, such as 0.01")
         self._share = share
 
-    def describe(self) -> SourceInfo:
+    def part_of(self, info: SourceInfo) -> SourceInfo:
         """As the source's, with about so many rows."""
-        info = self._source.describe()
         total = info.total
         if total is not None and info.total_is_exact and total <= 1_000_000:
             total = sum(map(self._has, range(total)))
@@ -71,7 +84,7 @@ class Sample(_Part):
             total = round(total * self._share)
         return evolve(
             info,
-            fingerprint=f"{info.fingerprint}, {self._share:g} of all",
+            fingerprint=f"{info.fingerprint}, {self._share!r} of all",
             total=total,
             total_is_exact=info.total_is_exact and (info.total or 0) <= 1_000_000,
         )

@@ -60,6 +60,7 @@ class RunFolder:
 
     def __init__(self, state: Path, run_id: str) -> None:
         self.path = state / run_id
+        self._state_was_there = state.is_dir()
         with disk.writing(self.path):
             self._lock = _made_and_locked(
                 self.path, f"the run {run_id} is under way in another process"
@@ -87,6 +88,11 @@ class RunFolder:
         with disk.writing(self.path):
             self._remove(but=FINISHED)
 
+    def forget_end(self) -> None:
+        """It has not finished: it begins anew."""
+        with disk.writing(self.path / FINISHED):
+            disk.remove(self.path / FINISHED)
+
     def drop(self) -> None:
         """The run never was: keep nothing."""
         with disk.writing(self.path):
@@ -96,7 +102,8 @@ class RunFolder:
         """Another process may go on; a folder without anything goes."""
         with suppress(OSError):  # there is something in it, or another process was quicker
             self.path.rmdir()
-            self.path.parent.rmdir()
+            if not self._state_was_there or self.path.parent.name == STATE:
+                self.path.parent.rmdir()
         self._lock.let_go()
 
     def _remove(self, but: str = "") -> None:

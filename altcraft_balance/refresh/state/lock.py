@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from altcraft_balance.errors import ConfigurationError
 
 __all__ = ["Lock", "is_locked"]
+
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.02
 
 
 class Lock:
@@ -29,7 +34,7 @@ class Lock:
         flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         while True:
             self._descriptor = os.open(path, flags, 0o600)
-            if not _locked(self._descriptor):
+            if not _locked_soon(self._descriptor):
                 os.close(self._descriptor)
                 raise ConfigurationError(trouble)
             if self.is_there():
@@ -68,18 +73,27 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _locked(descriptor)
+        return not _locked(descriptor, shared=True)
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked_soon(descriptor: int) -> bool:
+    # Who only looks, for `status` say, has it for a moment.
+    for _ in range(_TRIES):
+        if _locked(descriptor):
+            return True
+        time.sleep(_PAUSE_S)
+    return False
+
+
+def _locked(descriptor: int, *, shared: bool = False) -> bool:
     try:
         import fcntl
     except ImportError:
         raise ConfigurationError("a refresh needs a system with flock: Linux or macOS") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
