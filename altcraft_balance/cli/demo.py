@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -41,6 +42,7 @@ from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.refresh.state.seen import runs_in
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.sandbox import Sandbox
+from altcraft_balance.sandbox.faults import checked_rates
 from altcraft_balance.settings import Format, RetryPolicy
 
 __all__ = ["demo"]
@@ -63,7 +65,7 @@ class _Demo:
     """One demo.
 
     Attributes:
-        server: who is asked.
+        server: who is asked until the kill.
         members: how many are looked up.
         folder: where the input and the output lie.
         out: where it is told.
@@ -109,31 +111,35 @@ def demo(
     The run is killed half-way, goes on by itself, and leaves its files in a folder that it names.
     """
     out = screen()
-    server = Sandbox(faults=faults, seed=seed)
-    tally = run_until_signal(_run(server, members, faults, out))
+    tally = run_until_signal(_run(faults, seed, members, out))
     return ExitCode.DONE if tally.all_right else ExitCode.FAILURES
 
 
-async def _run(server: Sandbox, members: int, faults: str, out: Screen) -> Tally:
-    async with server:
-        server_is = f"a sandbox in this process, {server.url}"
+async def _run(faults: str, seed: int, members: int, out: Screen) -> Tally:
+    rates = checked_rates(faults)
+    # A reply that crosses a request on its way to another process is no stray that could be told
+    # from the answer, so that one meets none: here both are in one process, and none crosses.
+    first = Sandbox(faults={**rates, "stray": 0.0}, seed=seed)
+    demo = _Demo(first, members, out)
+    async with first:
+        server_is = f"a sandbox in this process, {first.url}"
         faults_are = faults.replace(",", ", ") or "none"
         out.print(rows([("Server", server_is), ("Faults", faults_are)]))
-        await _look_one_up(server, out)
-        demo = _Demo(server, members, out)
+        await _look_one_up(first, out)
         await asyncio.to_thread(write_members, demo.input, members)
         # Whole, so that it can be copied: a table would fold a long one.
         out.print(f"Input   {demo.input}\nOutput  {demo.output}", soft_wrap=True)
         await _begin_and_kill(demo)
-        asked_before = _asked(demo)
-        summary = await _go_on(demo)
+        asked_before, port = _asked(first, range(members)), int(first.url.rpartition(":")[2])
+    async with Sandbox(faults=rates, seed=seed + 1, port=port) as second:
+        summary = await _go_on(demo, second)
         if not summary.is_finished:
             say_error(summary.reason)
             return Tally(members, lost=members)
-        tally = checked_output(demo.output, members, server)
-        asked = _asked(demo)
-        again = sum(asked[number] > times for number, times in asked_before.items())
-        _sum_up(demo, summary, tally, again)
+        tally = checked_output(demo.output, members, second)
+        again = len(_asked(second, asked_before))
+        requests = first.requests + second.requests
+        _sum_up(demo, requests, first.counts + second.counts, summary, tally, again)
     return tally
 
 
@@ -155,10 +161,9 @@ def _client(server: Sandbox, form: Format) -> BalanceClient:
     )
 
 
-def _asked(demo: _Demo) -> Counter[int]:
-    """How often each member was asked about so far, of those that were."""
-    asked = {n: demo.server.asked(ByEmail(member(n))) for n in range(demo.members)}
-    return Counter({number: times for number, times in asked.items() if times})
+def _asked(server: Sandbox, numbers: Iterable[int]) -> list[int]:
+    """Those of the members that were asked about."""
+    return [number for number in numbers if server.asked(ByEmail(member(number)))]
 
 
 # ── the run, in two processes ────────────────────────────────────────────────────────────────
@@ -206,9 +211,9 @@ def _environment() -> dict[str, str]:
     return theirs | {f"ALTCRAFT_{name}": text for name, text in ours.items()}
 
 
-async def _go_on(demo: _Demo) -> RefreshSummary:
+async def _go_on(demo: _Demo, server: Sandbox) -> RefreshSummary:
     """The same run in this process: whoever makes the same call again goes on with it."""
-    async with _client(demo.server, _FORMATS[1]) as client:
+    async with _client(server, _FORMATS[1]) as client:
         with telling(screen(stderr=True), "auto") as teller:
             options = RunOptions(
                 max_failed=MaxFailed.read(_ALL_MAY_FAIL),
@@ -220,7 +225,14 @@ async def _go_on(demo: _Demo) -> RefreshSummary:
     return summary
 
 
-def _sum_up(demo: _Demo, summary: RefreshSummary, tally: Tally, again: int) -> None:
+def _sum_up(
+    demo: _Demo,
+    requests: int,
+    met: Counter[str],
+    summary: RefreshSummary,
+    tally: Tally,
+    again: int,
+) -> None:
     p50, p99 = milliseconds(summary.p50_s), milliseconds(summary.p99_s)
     demo.out.print(
         rows(
@@ -229,8 +241,8 @@ def _sum_up(demo: _Demo, summary: RefreshSummary, tally: Tally, again: int) -> N
                 ("Time", f"{span(summary.elapsed_s)}, in {plural(summary.starts, 'process')}"),
                 ("Rate", f"{summary.rows_per_s:,.0f} rows/s"),
                 ("One row", f"p50 {p50}, p99 {p99}, waits included"),
-                ("Requests", f"{demo.server.requests:,}"),
-                ("Met", _met(demo.server)),
+                ("Requests", f"{requests:,}"),
+                ("Met", _met(met)),
                 ("Failed", counts(tally.failed)),
                 ("Asked again", f"{plural(again, 'member')}, since the run was killed"),
             ]
@@ -242,7 +254,6 @@ def _sum_up(demo: _Demo, summary: RefreshSummary, tally: Tally, again: int) -> N
     demo.out.print(f"\n{wrong}: {verified}, {order}.")
 
 
-def _met(server: Sandbox) -> str:
-    met = Counter(server.counts)
-    del met["ok"]
-    return ", ".join(f"{name}={count}" for name, count in met.most_common()) or "no fault"
+def _met(met: Counter[str]) -> str:
+    faults = ((name, count) for name, count in met.most_common() if name != "ok")
+    return ", ".join(f"{name}={count}" for name, count in faults) or "no fault"
