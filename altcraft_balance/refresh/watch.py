@@ -28,6 +28,9 @@ from altcraft_balance.telemetry.events import deaf_to_errors
 __all__ = ["RunWatch"]
 
 _TICK_S: Final = 0.25
+#: Of the first lookups the times of all are kept, then those of some: enough for a percentile.
+_ALL_TIMED: Final = 1_000
+_EACH_TIMED: Final = 8
 _TICKS_PER_NEWS: Final = 4
 
 
@@ -111,7 +114,8 @@ class RunWatch:
         tally = self.tally
         tally.asked += 1
         tally.requests += outcome.requests
-        tally.times.add(outcome.elapsed_s)
+        if tally.asked <= _ALL_TIMED or not tally.asked % _EACH_TIMED:
+            tally.times.add(outcome.elapsed_s)
 
     def ends(self, state: RunState, reason: str = "") -> None:
         """Say how it ends; the first word counts."""

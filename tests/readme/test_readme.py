@@ -32,7 +32,8 @@ async def run(block):
 
 
 @pytest.fixture
-async def sandbox(monkeypatch):
+async def sandbox(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     async with Sandbox() as server:
         monkeypatch.setenv("ALTCRAFT_BASE_URL", server.url)
         monkeypatch.setenv("ALTCRAFT_TOKEN", "sandbox-token")
