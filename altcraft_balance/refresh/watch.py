@@ -206,15 +206,19 @@ class RunWatch:
             **self._facts,
         )
 
-    def finished_before(self, summary: Mapping[str, Any]) -> None:
-        """The run had finished before this process began."""
-        then = RefreshSummary.from_dict(summary)
-        failed = sum(then.statuses[name] for name in (FAILED, BAD_INPUT, NOT_ASKED))
+    def finished_before(self, summary: Mapping[str, Any]) -> bool:
+        """The run had finished before this process began; whether its summary can be read."""
+        try:
+            then = RefreshSummary.from_dict(summary)
+            failed = sum(then.statuses[name] for name in (FAILED, BAD_INPUT, NOT_ASKED))
+        except (KeyError, TypeError, ValueError):
+            return False
         self._finished = evolve(
             then,
             state="finished_before",
             is_within_max_failed=self._max_failed.allows(failed, sum(then.statuses.values())),
         )
+        return True
 
 
 class _Waits:

@@ -1,0 +1,140 @@
+"""How far a run has come before this process, and where that is kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.desk import Desk
+from altcraft_balance.refresh.files.claim import owner_of
+from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
+from altcraft_balance.refresh.state.folder import RunFolder, drop_run, usual_state
+
+__all__ = ["Standing"]
+
+_ALL: Final = 2**62  # more rows than any source has
+
+
+class Standing:
+    """A run's folder and its checkpoint, if its output can be taken up again.
+
+    Args:
+        desk: where it is all done.
+        stack: lets go of everything at the end.
+        fresh: what an earlier process did does not count.
+
+    Attributes:
+        has_begun: the run has its outputs: until it has finished, it can go on.
+        checkpoint: what is known for certain; open after `open`.
+        known: what an earlier process knew; empty when the run is new.
+        claim: the run's word for its outputs. A fresh run keeps it, so that it may be killed
+            before the outputs are its own.
+    """
+
+    def __init__(self, desk: Desk, stack: AsyncExitStack, *, fresh: bool) -> None:
+        self._desk, self._stack, self._fresh = desk, stack, fresh
+        self._folder: RunFolder | None = None
+        self._leaves_nothing = False
+        self.has_begun = False
+        self.checkpoint: Checkpoint = NoCheckpoint()
+        self.known: Mapping[str, Any] = {}
+        self.claim = ""
+
+    async def lock(self, state: Path | None, run_id: str, output: Path | None) -> None:
+        """Take the run's folder, in `state` or beside `output`; without both it has none."""
+        if state is None:
+            if output is None:
+                return
+            state = usual_state(output)
+        folder: RunFolder = await self._desk.call(RunFolder, state, run_id)
+        self._folder = folder
+        self._stack.push_async_callback(self._desk.call, folder.let_go)
+        if self._fresh:
+            await self._desk.call(folder.forget_end)
+            if output is not None:  # the run whose output is taken over cannot go on
+                await self._desk.call(drop_run, state, owner_of(output))
+
+    async def end(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """What the run was and what came of it, if it has finished before.
+
+        Raises:
+            ConfigurationError: what says so cannot be read.
+        """
+        if self._folder is None:
+            return None
+        finished: Mapping[str, Any] | None = await self._desk.call(self._folder.finished)
+        if finished is None:
+            return None
+        try:
+            return finished["facts"], finished["summary"]
+        except KeyError:
+            pass
+        raise self.of_another_version()
+
+    def of_another_version(self) -> ConfigurationError:
+        """The error for what says of a finished run what this release does not know."""
+        where = "" if self._folder is None else self._folder.path
+        return ConfigurationError(
+            f"what {where} says of a finished run is of another version, or damaged: forget it "
+            "with fresh=True"
+        )
+
+    async def tidy(self) -> None:
+        """The run has finished before: whatever a crash has left of it goes."""
+        if self._folder is not None:
+            await self._desk.call(self._folder.tidy)
+
+    async def open(self) -> None:
+        """Open the checkpoint, and learn what it knows."""
+        if self._folder is None:
+            return
+        self._stack.push_async_callback(self._forget_unbegun, self._folder)
+        self.checkpoint = await self._opened(self._folder)
+        self._stack.push_async_callback(self._desk.call, self.checkpoint.close)
+        known: Mapping[str, Any] = await self._desk.call(self.checkpoint.known)
+        self.claim = known.get("claim") or secrets.token_hex(8)
+        self.known = {} if self._fresh else known
+        self.has_begun, self._leaves_nothing = bool(self.known), not self.known
+
+    async def begin(self, facts: Mapping[str, Any]) -> None:
+        """Keep what a new run is."""
+        if not self.known:
+            await self._desk.call(self.checkpoint.commit, facts, [], _ALL)
+
+    def has_outputs(self) -> None:
+        """From now on the run can go on."""
+        self.has_begun, self._leaves_nothing = True, False
+
+    async def finish(self, facts: Mapping[str, Any]) -> None:
+        """The run has finished: keep `facts`, and nothing else."""
+        if self._folder is not None:
+            await self._desk.call(self._folder.finish, facts)
+
+    async def empty(self, facts: Mapping[str, Any]) -> None:
+        """Nothing is in the outputs: said before they go, since a crash would miss what is gone."""
+        await self._desk.call(self.checkpoint.commit, {**facts, "outputs": []}, [], _ALL)
+
+    async def drop(self) -> None:
+        """The run never was."""
+        if self._folder is not None:
+            await self._desk.call(self._folder.drop)
+        self.has_begun = False
+
+    async def _opened(self, folder: RunFolder) -> Checkpoint:
+        try:
+            checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
+        except ConfigurationError:  # it cannot be read
+            if not self._fresh:
+                raise
+            await self._desk.call(folder.drop)
+            checkpoint = await self._desk.call(folder.checkpoint)
+        return checkpoint
+
+    async def _forget_unbegun(self, folder: RunFolder) -> None:
+        """A new run that got no output leaves nothing; what is unread is not new."""
+        if self._leaves_nothing:
+            await self._desk.call(folder.drop)
