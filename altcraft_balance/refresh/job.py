@@ -12,8 +12,9 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import Currency
 from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.limits import MaxFailed
-from altcraft_balance.refresh.rows.plan import Asking, MemberBy
+from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.rows.selection import FirstRows, Sample
 from altcraft_balance.refresh.run import Run, RunOptions
 from altcraft_balance.refresh.summary import RefreshSummary

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
 
 from attrs import frozen
 
-from altcraft_balance.batch.source import made_by
-from altcraft_balance.errors import ConfigurationError, InvalidQuery
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import (
     BalanceQuery,
-    ByCustomField,
-    ByEmail,
-    ByPhone,
-    ByProfileId,
     Currency,
     CurrencyEid,
     CurrencyIid,
-    Matching,
 )
 from altcraft_balance.refresh.port import Cell, Cells, Column, SourceInfo
+from altcraft_balance.refresh.rows.cell_values import (
+    MemberBy,
+    currency_of,
+    matcher_of,
+    program_of,
+    program_or_none,
+)
 
-__all__ = ["Asking", "MemberBy", "Plan", "guessed_column"]
+__all__ = ["Asking", "Plan", "guessed_column"]
 
-#: How the member's column is read: the name of a matching, or what makes one of a value.
-MemberBy: TypeAlias = str | Callable[[Any], Matching]
 #: Our columns of the output, beside the member and those that are kept.
 ANSWER: Final = (
     Column("total_balance", "amount"),
@@ -40,8 +38,6 @@ ANSWER: Final = (
     Column("attempts", "integer"),
     Column("looked_up_at", "time"),
 )
-_INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
-_WAYS: Final = "email, phone, profile_id, custom:FIELD or custom-int:FIELD"
 
 
 @frozen(kw_only=True)
@@ -70,7 +66,7 @@ class Asking:
     with_member: bool = True
 
     def __attrs_post_init__(self) -> None:
-        _matcher(self.by)
+        matcher_of(self.by)
         for currency in self.currencies:
             if not isinstance(currency, CurrencyEid | CurrencyIid):
                 raise ConfigurationError("currencies must be CurrencyEid(...) or CurrencyIid(...)")
@@ -103,7 +99,7 @@ class Plan:
     def __init__(
         self, asking: Asking, info: SourceInfo, *, currency: Currency | None, program: int | None
     ) -> None:
-        self._info, self._match = info, _matcher(asking.by)
+        self._info, self._match = info, matcher_of(asking.by)
         self.width = len(info.columns)
         self.member = self._index(asking.column or self._usual_column(asking), "column")
         self._program = self._optional(asking.program_column, "program_column")
@@ -126,10 +122,10 @@ class Plan:
         matching = self._match(cells[self.member])
         if self._is_plain:  # nearly always, and a third quicker
             return [BalanceQuery(matching, tag=(row, 0))]
-        program = None if self._program is None else _program(cells[self._program])
+        program = None if self._program is None else program_of(cells[self._program])
         currencies = self._currencies
         if self._currency is not None:
-            currencies = (_currency(cells[self._currency]),)
+            currencies = (currency_of(cells[self._currency]),)
         return [
             BalanceQuery(matching, loyalty_program_id=program, currency=currency, tag=(row, number))
             for number, currency in enumerate(currencies)
@@ -145,7 +141,7 @@ class Plan:
         """The same for each answer of a row that is not asked about; None for what it hides."""
         program = self._own_program
         if self._program is not None:
-            program = _or_none(_program, _cell(cells, self._program), program)
+            program = program_or_none(_cell(cells, self._program), program)
         for currency in self._currencies:
             name = _named(currency or self._own_currency)
             if self._currency is not None:
@@ -220,62 +216,3 @@ def _cell(cells: Cells, index: int) -> Cell:
 def _listed(columns: Sequence[str]) -> str:
     shown = ", ".join(repr(name) for name in columns[:20])
     return f"{shown} and {len(columns) - 20} more" if len(columns) > 20 else shown
-
-
-# ── values ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _matcher(by: MemberBy) -> Callable[[Any], Matching]:
-    if not isinstance(by, str):
-        if callable(by):
-            return lambda value: made_by(by, value)
-        raise ConfigurationError(f"by must be {_WAYS}, or a callable that makes a matching")
-    way, colon, name = by.partition(":")
-    if way in _SIMPLE and not colon:
-        return _SIMPLE[way]
-    if way in {"custom", "custom-int"} and name:
-        integer = way == "custom-int"
-        return lambda value: ByCustomField(name, _whole(value) if integer else value)
-    raise ConfigurationError(f"by must be {_WAYS}, not {by!r}")
-
-
-def _digits(value: Any) -> Any:
-    """A number's digits, since a typed source may hold phones and ids as numbers."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-_SIMPLE: Final[Mapping[str, Callable[[Any], Matching]]] = {
-    "email": ByEmail,
-    "phone": lambda value: ByPhone(_digits(value)),
-    "profile_id": lambda value: ByProfileId(_digits(value)),
-}
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, int):
-        return value
-    if not isinstance(value, str) or not _INTEGER.match(value):
-        raise InvalidQuery("the custom field's value is not a whole number")
-    return int(value)
-
-
-def _program(value: Cell) -> int | None:
-    if value is None or value == "":
-        return None
-    try:
-        return _whole(value)
-    except InvalidQuery:
-        pass
-    raise InvalidQuery("the loyalty program's id is not a whole number")
-
-
-def _or_none(read: Callable[[Cell], int | None], value: Cell, usual: int | None) -> int | None:
-    try:
-        found = read(value)
-    except InvalidQuery:
-        return None
-    return usual if found is None else found
-
-
-def _currency(value: Cell) -> Currency | None:
-    return None if value is None or value == "" else CurrencyEid(str(value))
