@@ -75,6 +75,8 @@ def test_a_header_that_looks_like_a_row_is_refused(tmp_path):
         with pytest.raises(ConfigurationError, match="first line looks like a row") as caught:
             CsvSource(tmp_path / "in.csv").describe()
         assert first.split(",")[1] not in str(caught.value)
+    (tmp_path / "in.csv").write_text("email,2026-11-26,20261126\na@x.y,1,2\n")
+    assert CsvSource(tmp_path / "in.csv").describe().columns[1:] == ("2026-11-26", "20261126")
 
 
 # ── the output and the state ─────────────────────────────────────────────────────────────────

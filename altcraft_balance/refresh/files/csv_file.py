@@ -23,8 +23,8 @@ __all__ = ["CsvSink", "CsvSource", "checked_delimiter", "checked_encoding"]
 
 _SEPARATORS: Final = ",;\t|"
 _SHOWN: Final = {"\t": "a tab"}
-#: An address or a long number: what no column is called, and what no sentence may show.
-_VALUE: Final = re.compile(r"@|\A\+?\d[\d ()-]{4,}\Z")
+#: An address or a phone: what no column is called (a date may be), and what no sentence may show.
+_VALUE: Final = re.compile(r"@|\A(\+\d[\d ()-]{6,}|\d{9,})\Z")
 _GZIP: Final = b"\x1f\x8b"
 
 
