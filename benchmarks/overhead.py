@@ -121,6 +121,7 @@ def main():
         table[name] = {
             "plain_us": statistics.median(plain),
             "ours_us": statistics.median(ours),
+            "least_us": [min(plain), min(ours)],
             "more_us": middle,
             "quartiles_us": [low, high],
         }

@@ -198,7 +198,8 @@ def main():
     low, middle, high = statistics.quantiles(more, n=4)
     if asked.json:
         medians = {name: statistics.median(values) for name, values in times.items()}
-        print(json.dumps({**medians, "more": middle}))
+        least = {name: min(values) for name, values in times.items()}
+        print(json.dumps({**medians, "more": middle, "least": least}))
         return
     print(f"CPU per row, CSV to {asked.to}, medians of {asked.rounds} rounds")
     for name, values in times.items():

@@ -29,16 +29,20 @@ def printed(name, *arguments):
 
 
 def test_the_shared_policies_cost_little():
-    """CPU per lookup beside the plain path, in one run; the figure is some 1.13, with room."""
+    """CPU per lookup beside the plain path, in one run; the figure is some 1.13, with room.
+
+    The least of the rounds is compared: other programs on the machine only ever add to them.
+    """
     table = json.loads(printed("overhead", "--json", "--rounds", "5", "--lookups", "4000"))
     for row in table.values():
-        assert row["ours_us"] / row["plain_us"] < 1.35, table
+        plain, ours = row["least_us"]
+        assert ours / plain < 1.35, table
 
 
 def test_a_refresh_costs_little_over_the_stream():
     """CPU per row, reading, writing and committing included; the figure is some 1.3, with room."""
     table = json.loads(printed("refresh", "--json", "--rounds", "5", "--rows", "5000"))
-    assert table["all of it"] / table["the bare stream"] < 1.8, table
+    assert table["least"]["all of it"] / table["least"]["the bare stream"] < 1.8, table
 
 
 def test_the_rule_for_the_rate_is_compared():
