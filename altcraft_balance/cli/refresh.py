@@ -26,7 +26,7 @@ from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
 from altcraft_balance.refresh.port import Rows, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
-from altcraft_balance.refresh.rows.selection import FirstRows, Sample
+from altcraft_balance.refresh.rows.selection import selected
 from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.wording import called
 
@@ -112,7 +112,8 @@ def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept) -> Exi
     with ExitStack() as stack:
         with stoppable():
             spool = _spool(stack, files)
-            source = _part(told, files.source(None if spool is None else spool.path))
+            source = files.source(None if spool is None else spool.path)
+            source = selected(source, limit=told.limit, sample=told.sample)
             source, asking = _asking(told, source)
             if told.dry_run:
                 files.check(source)
@@ -140,12 +141,6 @@ def _spool(stack: ExitStack, files: Files) -> Spool | None:
         told_state = files.told.state
         state = usual_state(files.sink.path) if told_state is None else Path(told_state)
     return stack.enter_context(spooled(sys.stdin.buffer, state))
-
-
-def _part(told: Told, source: RowSource) -> RowSource:
-    if told.limit is not None:
-        source = FirstRows(source, told.limit)
-    return source if told.sample is None else Sample(source, told.sample)
 
 
 def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:

@@ -15,7 +15,7 @@ from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
-from altcraft_balance.refresh.rows.selection import FirstRows, Sample
+from altcraft_balance.refresh.rows.selection import selected
 from altcraft_balance.refresh.run import Run, RunOptions
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.validators import checked_wait
@@ -94,10 +94,7 @@ async def refresh_balances(
                 f"a source must have describe() and rows(): give CsvSource(...) or so, not a "
                 f"{type(source).__name__}"
             )
-    if limit is not None:
-        source = FirstRows(source, limit)
-    if sample is not None:
-        source = Sample(source, sample)
+    source = selected(source, limit=limit, sample=sample)
     checked_wait(grace_s, "grace_s")
     run = Run(
         source,

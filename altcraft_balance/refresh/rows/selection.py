@@ -13,7 +13,7 @@ from attrs import evolve
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import BadRow, Cells, Rows, RowSource, SourceInfo
 
-__all__ = ["FirstRows", "Sample"]
+__all__ = ["FirstRows", "Sample", "selected"]
 
 #: 2**32 divided by the golden ratio: its multiples are spread evenly (Knuth, TAOCP 6.4).
 _SPREAD: Final = 2_654_435_769
@@ -95,6 +95,13 @@ class Sample(_Part):
 
     def _has(self, number: int) -> bool:
         return (number * _SPREAD) % _SPAN < self._share * _SPAN
+
+
+def selected(source: RowSource, *, limit: int | None, sample: float | None) -> RowSource:
+    """The part of `source` that is asked for: of its first `limit` rows the share `sample`."""
+    if limit is not None:
+        source = FirstRows(source, limit)
+    return source if sample is None else Sample(source, sample)
 
 
 def _first(rows: Rows, limit: int) -> Rows:
