@@ -108,6 +108,7 @@ class Work:
 
     async def close(self) -> None:
         """Let go of everything that the outputs and the checkpoint are called from."""
+        self.writer.halt()  # first: to close the feed may wait for the block that is under way
         try:
             await self.feed.close()
         finally:

@@ -134,9 +134,13 @@ class Writer:
         self._facts["is_whole"] = True
         await self._desk.call(self._checkpoint.commit, self._known(self._tally_now()), [], rows)
 
+    def halt(self) -> None:
+        """Begin no other block."""
+        self._is_closing = True
+
     async def close(self) -> None:
         """Wait for the block that is under way, whatever comes of it, and forget the rest."""
-        self._is_closing = True
+        self.halt()
         if self._timer is not None:
             self._timer.cancel()
         if (block := self._block) is not None:
