@@ -12,9 +12,10 @@ from attrs import define, field
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
 from altcraft_balance.refresh.rows.answer import Answer, is_trouble
+from altcraft_balance.refresh.rows.delta import amounts_before, has_changed
 from altcraft_balance.refresh.rows.plan import Plan
 
-__all__ = ["Asked", "Output", "opened", "rows_of", "troubled_row"]
+__all__ = ["Asked", "Output", "changes_of", "opened", "rows_of", "troubled_row"]
 
 
 @define(eq=False)
@@ -27,6 +28,7 @@ class Asked:
         answers: one for each row of output, as they come.
         missing: how many have not come.
         is_known: the checkpoint has them already.
+        twins: later rows that ask just the same, and get these answers.
     """
 
     number: int
@@ -34,6 +36,11 @@ class Asked:
     answers: list[Answer] = field(repr=False)
     missing: int = 0
     is_known: bool = False
+    twins: list[Asked] | None = None
+
+    def answer_as(self, other: Asked) -> None:
+        """Take the answers of `other`, as lists of its own: what came before is added to each."""
+        self.answers, self.missing = [list(answer) for answer in other.answers], 0
 
 
 class Output:
@@ -139,6 +146,15 @@ async def opened(
 def rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
     """What the output takes of a row: one for each of its answers."""
     return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
+
+
+def changes_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
+    """What the changes take of a row: each answer that is another than before, with that."""
+    return lambda row: [
+        [*plan.output(row.cells, answer), *amounts_before(answer)]
+        for answer in row.answers
+        if has_changed(answer)
+    ]
 
 
 def troubled_row(row: Asked) -> list[Cells]:

@@ -70,6 +70,8 @@ class SourceInfo:
         total: how many rows it has; None: not known.
         total_is_exact: whether they were counted, or estimated.
         types: of columns that hold something else than text.
+        is_live: whether it has other rows each time, as a database has: a run that has finished
+            does not stand for the next one. Once it is read, a run keeps to what it has read.
     """
 
     name: str = field(validator=instance_of(str))
@@ -78,6 +80,7 @@ class SourceInfo:
     total: int | None = None
     total_is_exact: bool = True
     types: Mapping[str, ColumnType] = field(default=_NO_TYPES, repr=False)
+    is_live: bool = False
 
 
 class RowSource(Protocol):
@@ -109,10 +112,16 @@ class Column:
     """A column of the output: its name and what its cells are.
 
     ``amount`` is a decimal number and ``time`` an ISO 8601 time, both as text.
+
+    Attributes:
+        name: what it is called.
+        type: what its cells are.
+        role: ``member``; ``kept``; or, of our own columns, their name without a prefix.
     """
 
     name: str
     type: ColumnType = "text"
+    role: str = "kept"
 
 
 @frozen(kw_only=True)
