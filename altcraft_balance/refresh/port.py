@@ -7,7 +7,7 @@ and ``async`` ones on the event loop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -91,7 +91,7 @@ class RowSource(Protocol):
     end soon, with whatever exception.
     """
 
-    def describe(self) -> SourceInfo:
+    def describe(self) -> SourceInfo | Awaitable[SourceInfo]:
         """What it has; called once, before anything is read.
 
         Raises:
@@ -163,23 +163,23 @@ class RowSink(Protocol):
     chunk_rows: int = 1
     settings: Mapping[str, Any] = MappingProxyType({})
 
-    def open(self, opening: Opening) -> None:
+    def open(self, opening: Opening) -> Any:
         """Begin, or go on after `opening.token`."""
 
-    def write(self, rows: Sequence[Cells]) -> None:
+    def write(self, rows: Sequence[Cells]) -> Any:
         """Take rows, in the order of the source; amounts and times come as text, all else as is."""
         ...
 
     def sync(self) -> Any:
         """Make all that was written durable, and give a token (of JSON's types) for `open`."""
 
-    def finish(self) -> None:
+    def finish(self) -> Any:
         """All rows are there and durable: make the output whole. May be called twice."""
 
-    def close(self) -> None:
+    def close(self) -> Any:
         """Let go of everything; a run that has not finished may go on later."""
 
-    def discard(self) -> None:
+    def discard(self) -> Any:
         """Close, and forget all that was written: nothing in it was worth keeping."""
         self.close()
 

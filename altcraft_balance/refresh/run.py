@@ -190,6 +190,7 @@ class Run:
             currency=client.currency,
             program=client.loyalty_program_id,
             key=self._sinks.key,
+            is_keyed=self._sinks.knows_rows,
         )
 
     def _identity(self, info: SourceInfo) -> Identity:

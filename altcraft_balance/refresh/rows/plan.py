@@ -24,7 +24,10 @@ from altcraft_balance.refresh.rows.cell_values import (
     program_or_none,
 )
 
-__all__ = ["Asking", "Plan", "guessed_column"]
+__all__ = ["LONGEST_KEY", "Asking", "Plan", "guessed_column"]
+
+#: Characters of what a row is known by, where there is one row for each: an index takes no more.
+LONGEST_KEY: Final = 500
 
 #: Our columns of the output, beside the member and those that are kept.
 ANSWER: Final[tuple[tuple[str, ColumnType], ...]] = (
@@ -90,7 +93,8 @@ class Plan:
         info: what the source has.
         currency: the client's own currency, which is named in the output.
         program: the client's own program, likewise.
-        key: a column without which a row cannot be kept; it is among those that are.
+        key: what rows are known by, if that is not the member; it is among those that are kept.
+        is_keyed: a row without what it is known by cannot be kept, and is not asked about.
 
     Attributes:
         columns: the output's columns.
@@ -109,6 +113,7 @@ class Plan:
         currency: Currency | None,
         program: int | None,
         key: str | None = None,
+        is_keyed: bool = False,
     ) -> None:
         self._info, self._match = info, matcher_of(asking.by)
         self.width = len(info.columns)
@@ -118,7 +123,8 @@ class Plan:
         keep = info.columns if asking.keep == "all" else tuple(asking.keep)
         if key is not None and key not in keep:
             keep = (key, *keep)
-        self._key = self._optional(key, "key")
+        self._key = self.member if key is None else self._index(key, "key")
+        self._is_keyed = is_keyed
         self._carried = [self.member] if asking.with_member else []
         self._carried += [self._index(name, "keep") for name in keep]
         self._currencies: Sequence[Currency | None] = asking.currencies or (None,)
@@ -134,8 +140,8 @@ class Plan:
             InvalidQuery: its values make none; the sentence shows none of them.
         """
         matching = self._match(cells[self.member])
-        if self._key is not None and cells[self._key] in (None, ""):
-            raise InvalidQuery("the key is empty: the row could not be kept")
+        if self._is_keyed:
+            _check_key(cells[self._key])
         if self._is_plain:  # nearly always, and a third quicker
             return [BalanceQuery(matching, tag=(row, 0))]
         program = None if self._program is None else program_of(cells[self._program])
@@ -167,8 +173,7 @@ class Plan:
 
     def key(self, cells: Cells, answer: Cells) -> tuple[Cell, Cell, Cell]:
         """What a row of output is known by: the key's or the member's cell, program, currency."""
-        index = self.member if self._key is None else self._key
-        return _cell(cells, index), answer[_PROGRAM], answer[_CURRENCY]
+        return _cell(cells, self._key), answer[_PROGRAM], answer[_CURRENCY]
 
     def output(self, cells: Cells, answer: Cells) -> list[Cell]:
         """A row of the output: the member, what is kept, the answer."""
@@ -221,6 +226,13 @@ def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
     ways = ("email", "phone", "profile_id")
     found = [(name.strip().lower(), name) for name in columns if name.strip().lower() in ways]
     return found[0] if len(found) == 1 else None
+
+
+def _check_key(cell: Cell) -> None:
+    if cell is None or cell == "":
+        raise InvalidQuery("its key is empty: the row could not be kept")
+    if len(str(cell)) > LONGEST_KEY:
+        raise InvalidQuery(f"its key has more than {LONGEST_KEY} characters: it could not be kept")
 
 
 def _named(currency: Currency | None) -> str | None:

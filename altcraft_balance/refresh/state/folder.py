@@ -1,7 +1,7 @@
 """Where a run's state lies: a folder with its name, locked while a process works on it.
 
-It holds the checkpoint and, of a run that reads a database, the rows that it has read. When the run has
-finished, there is only what says so: ``finished.json``.
+It holds the checkpoint and, of a run that reads a database, the rows that it has read. When the run
+has finished, there is only what says so: ``finished.json``.
 """
 
 from __future__ import annotations
