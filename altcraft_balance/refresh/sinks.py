@@ -50,7 +50,7 @@ class Sinks:
         previous: Previous | None = None,
     ) -> Sinks:
         """One sink, or several; with `changes_to`, a table among them is what came before."""
-        outputs = tuple(sink) if isinstance(sink, list | tuple) else (sink,)
+        outputs = tuple(sink) if isinstance(sink, Sequence) else (sink,)
         if changes_to is None:
             previous = None
         elif previous is None:

@@ -35,8 +35,11 @@ class SourceCells:
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self.columns = tuple(map(str, columns))
-        kinds = [_type_of([row[place] for row in rows]) for place in range(len(columns))]
-        self.types = {name: kind for name, kind in zip(self.columns, kinds, strict=True) if kind}
+        kinds: list[ColumnType | None] = [
+            _type_of([row[place] for row in rows]) for place in range(len(columns))
+        ]
+        typed = zip(self.columns, kinds, strict=True)
+        self.types: Mapping[str, ColumnType] = {name: kind for name, kind in typed if kind}
         self._kinds = kinds
 
     def of(self, row: Sequence[Any]) -> Cells | BadRow:

@@ -87,11 +87,10 @@ class BalanceTable:
             columns[self._columns.key[0]].in_(sorted({m for m in members if m is not None}))
         )
         found = {tuple(row[:3]): row[3:] for row in await connection.execute(wanted)}
-        rows = [
-            found.get((member, program, currency or ""))
+        return [
+            _amounts(found.get((member, program, currency or "")))
             for member, (_, program, currency) in zip(members, keys, strict=True)
         ]
-        return [row and (plain_amount(row[0]), plain_amount(row[1])) for row in rows]
 
     def _as_answered(self, values: dict[str, Any]) -> dict[str, Any]:
         named = self._columns.named
@@ -159,3 +158,7 @@ class BalanceTable:
                 f"the table {self._table} has no unique key of {', '.join(self._columns.key)}, by "
                 "which its rows must be known"
             )
+
+
+def _amounts(row: Any) -> Amounts | None:
+    return None if row is None else (plain_amount(row[0]), plain_amount(row[1]))

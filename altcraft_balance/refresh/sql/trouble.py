@@ -28,27 +28,27 @@ class DatabaseAway(ConnectionError):
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same may succeed a little later."""
-    import sqlalchemy
+    from sqlalchemy import exc
 
     if isinstance(error, OSError | TimeoutError | asyncio.IncompleteReadError):
         return True
-    if not isinstance(error, sqlalchemy.exc.DBAPIError):
-        return isinstance(error, sqlalchemy.exc.TimeoutError)
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, exc.TimeoutError)
     if error.connection_invalidated or _state_of(error).startswith(_PASSING):
         return True
     text = str(error.orig)
     # SQLite has no codes in its text; a driver's own troubles with a connection have none at all.
     is_busy = "database is locked" in text or "disk is full" in text
-    return is_busy or isinstance(error, sqlalchemy.exc.InterfaceError) or "connection" in text
+    return is_busy or isinstance(error, exc.InterfaceError) or "connection" in text
 
 
 def named(error: BaseException) -> str:
     """`error` in a few words, without a value of anybody's."""
-    import sqlalchemy
+    from sqlalchemy import exc
 
     if isinstance(error, OSError):
         return (error.strerror or "the connection was refused or lost").lower()
-    if not isinstance(error, sqlalchemy.exc.DBAPIError):
+    if not isinstance(error, exc.DBAPIError):
         return type(error).__name__
     state, text = _state_of(error), _text_of(error)
     if state.startswith(_MAY_BE_SHOWN) or (not state and _is_sqlite(error)):
@@ -64,7 +64,7 @@ def telling(where: str) -> Iterator[None]:
         DatabaseAway: it cannot be reached now.
         ConfigurationError: what is asked of it cannot be.
     """
-    import sqlalchemy
+    from sqlalchemy import exc
 
     trouble: Exception
     try:
@@ -72,7 +72,7 @@ def telling(where: str) -> Iterator[None]:
         return
     except DatabaseAway:
         raise
-    except (sqlalchemy.exc.DBAPIError, OSError, TimeoutError) as error:
+    except (exc.DBAPIError, OSError, TimeoutError) as error:
         text = named(error)
         if is_passing(error):
             trouble = DatabaseAway(111, f"{where} cannot be reached: {text}")
