@@ -31,6 +31,7 @@ FACE = {
 
 #: What does something, and needs something for it.
 WORKERS = {"BalanceClient", "Sandbox", "refresh_balances", "JsonLinesSource", "JsonLinesSink"}
+WORKERS |= {"SqlSource", "SqlSink"}
 
 
 def child(code):

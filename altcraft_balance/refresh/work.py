@@ -115,6 +115,7 @@ class Work:
     async def close(self) -> None:
         """Let go of everything that the outputs and the checkpoint are called from."""
         self.writer.halt()  # first: to close the feed may wait for the block that is under way
+        self._sinks.hurry(0.0)
         try:
             await self.feed.close()
         finally:

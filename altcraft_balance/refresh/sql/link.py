@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from altcraft_balance.refresh.sql.database import Database
@@ -19,6 +20,7 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
+_LAST_TRY_S: Final = 0.5
 
 
 class Link:
@@ -68,11 +70,11 @@ class Link:
                 return await self._patiently(work)
 
     def hurry(self, seconds: float) -> None:
-        """Wait for nothing longer than `seconds` from now."""
+        """Wait for nothing longer than `seconds` from now, and a moment for what is under way."""
         self._ends_at = min(self._ends_at, asyncio.get_running_loop().time() + seconds)
         self._hurried.set()
         if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(self._ends_at)
+            self._limit.reschedule(self._end_of_try())
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -108,14 +110,19 @@ class Link:
         raise DatabaseAway(111, f"{self._database.shown} is away: {trouble}")
 
     async def _once(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        ends_at = None if self._ends_at == float("inf") else self._ends_at
-        async with asyncio.timeout_at(ends_at) as self._limit:
+        async with asyncio.timeout_at(self._end_of_try()) as self._limit:
             try:
                 connection = await self._connected()
                 async with connection.begin():
                     return await work(connection)
             finally:
                 self._limit = None
+
+    def _end_of_try(self) -> float | None:
+        """Who is in a hurry still gets what he has committed, if the database is there."""
+        if self._ends_at == float("inf"):
+            return None
+        return max(self._ends_at, asyncio.get_running_loop().time() + _LAST_TRY_S)
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
@@ -130,9 +137,9 @@ class Link:
         return self._connection
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        if self._hurried.is_set():
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._hurried.wait()
-                await asyncio.Event().wait()  # hurried before: the time alone ends this
-        except TimeoutError:
-            pass
