@@ -18,10 +18,9 @@ from attrs import field, frozen
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
-from altcraft_balance.refresh.outputs import Output, changes_of, opened, rows_of, troubled_row
+from altcraft_balance.refresh.outputs import Output, opened, outputs_of
 from altcraft_balance.refresh.paths import check_paths
-from altcraft_balance.refresh.port import Column, RowSource, SourceInfo
-from altcraft_balance.refresh.rows.delta import PREVIOUS
+from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.sinks import Sinks
@@ -165,8 +164,10 @@ class Run:
             tell=self._options.tell,
         )
         stack.push_async_callback(source.close)
-        has_answers = bool(standing.known.get("outputs"))
-        self._watch.has_total(await source.fill(has_answers=has_answers))
+        rows = await source.fill(
+            is_new=not standing.known, has_answers=bool(standing.known.get("outputs"))
+        )
+        self._watch.has_total(rows)
         self._source = source
 
     async def _has_finished(self, standing: Standing, identity: Identity, info: SourceInfo) -> bool:
@@ -206,13 +207,7 @@ class Run:
         known: Mapping[str, Any],
     ) -> list[Output]:
         """All outputs, open, each after what it has for certain."""
-        sinks, desk = self._sinks, self._desk
-        wanted = [(Output(desk, sink, rows_of(plan)), plan.columns) for sink in sinks.outputs]
-        if (sink := sinks.errors_to) is not None:
-            columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
-            wanted.append((Output(desk, sink, troubled_row), columns))
-        if (sink := sinks.changes_to) is not None:
-            wanted.append((Output(desk, sink, changes_of(plan)), (*plan.columns, *PREVIOUS)))
+        wanted = outputs_of(self._desk, self._sinks, info, plan)
         run_id, fresh = self._watch.run_id, self._options.fresh
         return await opened(stack, wanted, known, run_id=run_id, fresh=fresh, claim=known["claim"])
 

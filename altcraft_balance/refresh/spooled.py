@@ -41,10 +41,11 @@ class Spooled:
         self._is_stopped, self._tell = is_stopped, tell
         self._rows = self._bytes = 0
 
-    async def fill(self, *, has_answers: bool) -> int:
-        """Read the source, unless that was done; how many rows there are.
+    async def fill(self, *, is_new: bool, has_answers: bool) -> int:
+        """Read the source, unless the run has done that; how many rows there are.
 
         Args:
+            is_new: whether the run begins: whatever is there is not its own.
             has_answers: whether some of the rows have been answered before: then they must be here.
 
         Raises:
@@ -52,7 +53,9 @@ class Spooled:
             OSError: there is no room for them.
             Interrupted: as it was asked to.
         """
-        facts: dict[str, Any] | None = await self._desk.call(self._spool.facts)
+        facts: dict[str, Any] | None = None
+        if not is_new:
+            facts = await self._desk.call(self._spool.facts)
         if facts is None:
             if has_answers:
                 raise ConfigurationError(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cell, Cells, Column
+from altcraft_balance.secret import HiddenStr
 
 __all__ = ["TableColumns", "plain_amount"]
 
@@ -73,7 +74,7 @@ class TableColumns:
             return plain_amount if self._is_sqlite else _decimal
         if column.type == "time" and column.role != "kept" and not self._is_sqlite:
             return _moment
-        return _text
+        return _hidden if self._is_sqlite else _text
 
 
 def _key_of(columns: Sequence[Column], key: str | None) -> str:
@@ -110,3 +111,8 @@ def _moment(cell: Cell) -> datetime | None:
 def _text(cell: Cell) -> str | None:
     # PostgreSQL has no NUL in texts.
     return None if cell is None else str(cell).replace("\0", "\ufffd")
+
+
+def _hidden(cell: Cell) -> str | None:
+    # aiosqlite logs what it executes, with its parameters as their repr.
+    return None if cell is None else HiddenStr(cell)

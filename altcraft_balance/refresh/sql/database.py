@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from altcraft_balance.errors import ConfigurationError
@@ -22,6 +24,7 @@ _DRIVERS: Final = {
     "mysql": "mysql+aiomysql",
     "mariadb": "mariadb+aiomysql",
 }
+_LOGGED_AS: Final = "altcraft_balance"
 _CONNECT_S: Final = 10.0
 #: A server that says nothing for so long is taken for one that is away.
 _COMMAND_S: Final = 120.0
@@ -77,6 +80,11 @@ class Database:
         name = self._url.database
         return name if self.dialect == "sqlite" and name and name != ":memory:" else None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a file of its own that is not there."""
+        return self.file is not None and not Path(self.file).exists()
+
     def fingerprint(self, *texts: str) -> str:
         """Which database it is, together with `texts`."""
         content = "\0".join((self.shown, *texts))
@@ -87,11 +95,13 @@ class Database:
         from sqlalchemy.ext.asyncio import create_async_engine
         from sqlalchemy.pool import NullPool
 
+        # SQLAlchemy shows rows to whoever wants to debug it: not ours, they are members' addresses.
+        logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGED_AS}").setLevel(logging.WARNING)
         return create_async_engine(
             self._url,
             poolclass=NullPool,
-            # Its errors would carry members' addresses.
-            hide_parameters=True,
+            logging_name=_LOGGED_AS,
+            hide_parameters=True,  # likewise, in what its errors say
             connect_args=self._connect_args(),
         )
 

@@ -66,6 +66,8 @@ class SqlSource:
             ConnectionError: the database cannot be reached.
         """
         self._is_interrupted = False
+        if self._database.is_missing:  # SQLite would make it
+            raise ConfigurationError(f"there is no database {self._database.shown}")
         async with self._connected() as connection, self._interruptible():
             result = await self._result(connection)
             first = await result.fetchmany(_AT_ONCE)
