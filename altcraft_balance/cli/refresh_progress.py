@@ -120,7 +120,9 @@ class _Json(_Silent):
 
     def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         now = self._pace.now(summary, stats)
-        self._console.out(json.dumps({**summary.as_dict(), "now": _now_as_dict(now, stats)}))
+        self._console.out(
+            json.dumps({**summary.as_dict(series=False), "now": _now_as_dict(now, stats)})
+        )
 
     def say(self, sentence: str) -> None:
         self._console.out(json.dumps({"notice": sentence}))
