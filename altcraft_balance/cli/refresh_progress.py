@@ -15,10 +15,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from altcraft_balance.cli.durations import milliseconds, plural, span
 from altcraft_balance.cli.show import Screen, harmless
 from altcraft_balance.cli.summary_table import counts, rows_done
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.session.stats import ClientStats
 
