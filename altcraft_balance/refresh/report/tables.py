@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
-
-import orjson
 
 from altcraft_balance.refresh.report.html import Html, figure, joined, tag
 from altcraft_balance.refresh.report.words import STATUSES, reason, share, wall_time
@@ -213,7 +212,7 @@ def _shown(value: Any) -> str | None:
 def _single(path: str, value: Any) -> Html:
     """A cell of anything."""
     if isinstance(value, list | dict):
-        value = orjson.dumps(value).decode()
+        value = json.dumps(value)
     if isinstance(value, str) and path in _TIMES:
         return _time(path, value)
     return tag("td", _quoted(path, value)) if isinstance(value, str) else _cell(path, value)

@@ -56,7 +56,7 @@ STATUSES: Final = {
     "not_asked": "not asked",
 }
 _OTHERS: Final = {
-    "not_a_member": "not members",
+    "not_a_member": "not in the program",
     "failed": "failed",
     "bad_input": "of bad input",
     "not_asked": "not asked",
