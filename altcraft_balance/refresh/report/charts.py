@@ -10,7 +10,7 @@ from altcraft_balance.refresh.report.drawing import COLOURS, drawn
 from altcraft_balance.refresh.report.html import Html
 from altcraft_balance.refresh.report.words import REASONS, reason
 
-__all__ = ["colour_of", "latency_chart", "lost_chart", "throughput_chart"]
+__all__ = ["colour_of", "latency_chart", "lost_by", "lost_chart", "throughput_chart"]
 
 _HEIGHT: Final = 190
 #: Above so many seconds a time is shown in these.
@@ -64,10 +64,9 @@ def latency_chart(timeline: Mapping[str, Any]) -> Html | None:
 def lost_chart(timeline: Mapping[str, Any]) -> Html | None:
     """What share of the time was lost by what; None when none was."""
     points = timeline["points"]
-    names = {name for point in points for name, seconds in point["lost_s"].items() if seconds}
-    if not names:
+    order = lost_by(timeline)
+    if not order:
         return None
-    order = [name for name in REASONS if name in names] + sorted(names - set(REASONS))
     shares = {name: [_share(point, name) for point in points] for name in order}
 
     def draw(axes: Any) -> None:
@@ -84,6 +83,13 @@ def lost_chart(timeline: Mapping[str, Any]) -> Html | None:
 
     told = f"Lost by {', '.join(reason(name).name for name in order)}."
     return drawn("lost", "Time lost over the run", told, draw, _HEIGHT)
+
+
+def lost_by(timeline: Mapping[str, Any]) -> list[str]:
+    """What time was lost by, from the axis on; twelve at most, as many as a drawing bears."""
+    points = timeline["points"]
+    names = {name for point in points for name, seconds in point["lost_s"].items() if seconds}
+    return ([name for name in REASONS if name in names] + sorted(names - set(REASONS)))[:12]
 
 
 def colour_of(name: str) -> str:

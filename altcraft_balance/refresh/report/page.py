@@ -16,6 +16,7 @@ from altcraft_balance.refresh.report.bars import balances_chart, errors_chart, o
 from altcraft_balance.refresh.report.charts import (
     colour_of,
     latency_chart,
+    lost_by,
     lost_chart,
     throughput_chart,
 )
@@ -128,8 +129,7 @@ def _over_time(summary: RefreshSummary) -> Iterator[Html]:
 
 
 def _time_charts(timeline: Mapping[str, Any]) -> Iterator[Html | None]:
-    names = [name for point in timeline["points"] for name in point["lost_s"]]
-    lost = {reason(name).name: colour_of(name) for name in dict.fromkeys(names)}
+    lost = {reason(name).name: colour_of(name) for name in lost_by(timeline)}
     yield _chart("Time lost", lost_chart(timeline), _note(timeline), lost)
     legend = {"answered": "first", "failed": "bad"}
     yield _chart("Throughput", throughput_chart(timeline), "", legend)
@@ -174,7 +174,7 @@ def _balances(balances: Mapping[str, Any]) -> Iterator[Html]:
         chart = _chart("Balances by size", balances_chart(f"balances-{place}", pair), "", legend)
         charts = [chart] if chart else []
         yield tag("div", *charts, tables.balances_table(place, pair), class_="charts")
-        yield _folded("Balances by size", tables.sizes_table(place, pair))
+        yield _folded("How many of which size", tables.sizes_table(place, pair))
     yield from _beyond("balances.beyond", balances, "balances are of further currencies")
 
 
