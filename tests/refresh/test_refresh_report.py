@@ -121,10 +121,10 @@ def test_a_huge_summary_has_no_huge_page():
 def test_letters_that_a_drawing_cannot_have_are_replaced():
     """matplotlib would read formulas, and warn of letters that its font lacks."""
     tally = begun()
-    for kind in ("$\\frac{", "сбой", "a\x00b", "_" * 300):
+    for kind in ("$\\frac{$", "сбой", "a\x00b", "_" * 300):
         second(tally, answer=failed("no", kind=kind))
     page = report_page(summary_of(tally))
-    assert ">$\\frac{</text>" in page
+    assert ">$\\frac{$</text>" in page
     assert "сбой" in page
 
 
@@ -139,6 +139,9 @@ BROKEN = {
     "statuses that are a list": {"statuses": ["found"]},
     "a time that is none": {"started_at": "yesterday"},
     "a day that is none": {"started_at": "2026-13-45T00:00:00+00:00"},
+    "a process that began in a month that is none": {
+        "timeline": {"points": [], "processes": [{"at_s": 0, "at": "2026-13-01T00:00:00+00:00"}]}
+    },
     "points that are none": {"timeline": {"points": [1], "processes": []}},
     "an amount that is none": {
         "balances": {"currencies": [{"currency": None, "total": {}, "active": {}}], "beyond": 0}

@@ -151,7 +151,7 @@ async def test_a_real_run_has_it(tmp_path):
 
 
 async def test_a_commit_has_the_series_once(tmp_path):
-    """In what was counted, and not in the summary that a process keeps when it begins as well."""
+    """Not also in the summary that a process keeps when it begins; and the next one goes on."""
     platform = Platform()
     platform.replies["m5@example.com"] = envelope(401, "token required")
     with pytest.raises(AuthenticationError):
@@ -160,3 +160,10 @@ async def test_a_commit_has_the_series_once(tmp_path):
     known = look_into(path)
     assert known["tally"]["timeline"]["processes"]
     assert "timeline" not in known["summary"]
+    platform.replies.clear()
+    summary = await from_file(tmp_path, 600, platform)
+    assert sum(point["rows"] for point in summary.timeline["points"]) == 600
+    assert len(summary.timeline["processes"]) == summary.starts == 2
+    (pair,) = summary.balances["currencies"]
+    assert sum(pair["total"]["counts"].values()) == summary.statuses["found"] == 600
+    assert pair["total"]["sum"] == f"{sum(range(600)) + 600 // 4}.00"

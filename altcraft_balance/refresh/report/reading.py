@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -17,8 +18,10 @@ from altcraft_balance.refresh.summary import RefreshSummary
 __all__ = ["read_summary"]
 
 _Check: TypeAlias = Callable[[Any], bool]
+_MOST_S: Final = 1e9
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?\Z")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\Z", re.ASCII)
+#: In this millennium, so that a run may be added to it.
+_TIME: Final = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\Z", re.ASCII)
 
 
 def read_summary(text: bytes, name: str) -> RefreshSummary:
@@ -75,11 +78,14 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_seconds(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < 1e12
+    return type(value) in (int, float) and 0 <= value < _MOST_S
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, str) and _TIME.match(value) is not None
+    try:
+        return isinstance(value, str) and bool(_TIME.match(value) and datetime.fromisoformat(value))
+    except ValueError:  # such as a thirteenth month
+        return False
 
 
 def _is_amount(value: Any) -> bool:
