@@ -118,9 +118,8 @@ class RefreshSummary:
             ValueError: a field is missing, or is not what `as_dict` writes.
         """
         try:
-            values = {
-                name: kept.get(name, _NONE) if name in _SERIES else kept[name] for name in _FIELDS
-            }
+            values: dict[str, Any] = {name: kept[name] for name in _FIELDS if name not in _SERIES}
+            values |= {name: kept.get(name) or _NONE for name in _SERIES}
             values["started_at"] = datetime.fromisoformat(kept["started_at"])
             if kept["finished_at"] is not None:
                 values["finished_at"] = datetime.fromisoformat(kept["finished_at"])

@@ -113,19 +113,18 @@ def _key(name: str, value: str, below: str) -> Html:
 
 def _over_time(summary: RefreshSummary) -> Iterator[Html]:
     yield tag("h2", "Where the time went")
+    lost = tables.lost_table(summary.lost_s, summary.elapsed_s)
     points = summary.timeline.get("points", [])[:_MOST_POINTS]
-    if not summary.timeline:
-        yield tag("p", _OLD, class_="note")
-    elif not points:
-        yield tag("p", "Nothing was counted yet.", class_="note")
-    else:
-        timeline = {**summary.timeline, "points": points}
-        lost = tables.lost_table(summary.lost_s, summary.elapsed_s)
+    timeline = {**summary.timeline, "points": points}
+    if points:
         yield tag("div", *filter(None, _time_charts(timeline)), lost, class_="charts")
-        yield tables.processes_table(timeline["processes"])
+    else:
+        yield tag("p", "Nothing was counted yet." if summary.timeline else _OLD, class_="note")
+        yield lost
+    if processes := timeline.get("processes"):
+        yield tables.processes_table(processes)
+    if points:
         yield _folded("The run, stretch by stretch", tables.points_table(timeline))
-        return
-    yield tables.lost_table(summary.lost_s, summary.elapsed_s)
 
 
 def _time_charts(timeline: Mapping[str, Any]) -> Iterator[Html | None]:
