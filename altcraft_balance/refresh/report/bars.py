@@ -48,7 +48,7 @@ def _across(name: str, title: str, bars: Sequence[tuple[str, int, str]]) -> Html
             )
         axes.set_yticks(places, [label for label, _, _ in bars])
         axes.set_xlim(0, max([*counts, 1]) * 1.28)
-        axes.invert_yaxis()
+        axes.set_ylim(max(len(bars), 2) - 0.5, -0.5)  # the first on top; one bar is no wall
         axes.grid(visible=False)
         axes.xaxis.set_visible(False)
         axes.spines.bottom.set_visible(False)
@@ -70,8 +70,7 @@ def balances_chart(name: str, pair: Mapping[str, Any]) -> Html | None:
         for (kind, colour), shift in zip(_KINDS.items(), (-0.21, 0.21), strict=True):
             at = [place + shift for place in places]
             axes.bar(at, counts[kind][first:last], width=0.4, color=COLOURS[colour])
-        few = last - first <= _FEW
-        shown = [place for place in places if few or _is_power(BOUNDS[place])]
+        shown = _far_apart(places)
         axes.set_xticks(shown, [_short(BOUNDS[place]) for place in shown])
         axes.set_xlim(first - 0.6, last - 0.4)
         axes.set_ylabel("members")
@@ -86,8 +85,16 @@ _KINDS: Final = {"total": "first", "active": "second"}
 _FEW: Final = 8
 
 
-def _is_power(bound: str) -> bool:
-    return bound in ("<0", "0") or bound.lstrip("<>=").strip("0") == "1"
+def _far_apart(places: Sequence[int]) -> list[int]:
+    """Some of `places`, so few that their labels do not touch; powers of ten if there are many."""
+    if len(places) <= _FEW:
+        return list(places)
+    shown: list[int] = []
+    for place in places:
+        is_power = BOUNDS[place].lstrip("<>=").strip("0") == "1"
+        if is_power and (not shown or place - shown[-1] >= len(places) / _FEW):
+            shown.append(place)
+    return shown
 
 
 def _short(bound: str) -> str:

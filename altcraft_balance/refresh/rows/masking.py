@@ -12,7 +12,8 @@ _MOST: Final = 160
 _READ: Final = 1_000
 #: An address, or a number that is long enough for a phone, a card or a member's id.
 _PERSONAL: Final = re.compile(
-    r"""[^\s"'<>()\[\]{},;:=]* (?: [@\uff20] | %40 ) \S*
+    r"""[^\s"'<>()\[\]{},;:=]+ (?: [@\uff20] | %40 ) \S*
+    | (?: [@\uff20] | %40 ) [^\s"'] \S*
     | [+\uff0b]? \d (?: [\s().+_/-]* \d ){5,}""",
     re.VERBOSE | re.IGNORECASE,
 )
