@@ -19,7 +19,7 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.outputs import Output, opened, rows_of, troubled_row
-from altcraft_balance.refresh.paths import check_paths
+from altcraft_balance.refresh.paths import check_paths, usual_state_of
 from altcraft_balance.refresh.port import Column, RowSink, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
@@ -124,9 +124,10 @@ class Run:
             return
         plan = self._plan(info)
         identity = self._identity(info)
-        self._watch.describe(identity, info, self._sink.path)
+        self._watch.describe(identity, info, self._sink.url or self._sink.path)
         standing = self._standing = Standing(self._desk, stack, fresh=self._options.fresh)
-        await standing.lock(self._options.state, identity.run_id, self._sink.path)
+        state = self._options.state or usual_state_of(self._sink)
+        await standing.lock(state, identity.run_id, self._sink.path)
         if await self._has_finished(standing, identity, info):
             return
         if self._options.ready is not None:

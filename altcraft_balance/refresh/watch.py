@@ -73,7 +73,7 @@ class RunWatch:
 
     # ── what the run is ──────────────────────────────────────────────────────────────────────
 
-    def describe(self, identity: Identity, info: SourceInfo, output: Path | None) -> None:
+    def describe(self, identity: Identity, info: SourceInfo, output: Path | str | None) -> None:
         """The run has a name, a source and an output."""
         limits = self._client.settings.limits
         self._facts |= {
