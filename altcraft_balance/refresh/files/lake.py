@@ -88,9 +88,12 @@ class Lake:
             self._store.delete_file(self._path(name))
 
     def _move(self, there: str, here: str) -> None:
+        self._copy(there, here)
+        self._remove(there)
+
+    def _copy(self, there: str, here: str) -> None:
         with self.explained():
             self._store.copy_file(self._path(there), self._path(here))
-            self._store.delete_file(self._path(there))
 
     def _each(self, do: Any, names: Iterable[str]) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as threads:

@@ -72,8 +72,8 @@ class LakeUrl:
         scheme = f"{parts.scheme}://"
         if _has_secret(parts):
             raise ConfigurationError(
-                f"a {scheme} URL must not hold a key or a password, which everybody could read: "
-                "give them by the store's environment variables or profile, such as AWS_PROFILE"
+                "a URL must not hold a key or a password, which everybody could read: give "
+                "them by the store's environment variables or profile, such as AWS_PROFILE"
             )
         if parts.fragment or not parts.netloc:
             raise ConfigurationError(f"a URL must look like {scheme}bucket/folder/")
