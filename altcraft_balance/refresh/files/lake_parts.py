@@ -11,10 +11,10 @@ each below its own name. The one whose word is not there at its next look stops;
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
 from attrs import evolve, frozen
 
 from altcraft_balance.errors import ConfigurationError
@@ -141,14 +141,14 @@ class LakeParts:
         if data is None:
             return None
         try:
-            said = orjson.loads(data)
+            said = json.loads(data)
             return _Claim(str(said["run"]), str(said["claim"]), said["is_moving"] is True)
         except (ValueError, KeyError, TypeError):
             return _Claim("", "unknown")
 
     def _note(self, claim: _Claim) -> None:
         said = {"run": claim.run, "claim": claim.word, "is_moving": claim.is_moving}
-        self._lake.put(_CLAIM, orjson.dumps(said))
+        self._lake.put(_CLAIM, json.dumps(said).encode())
 
     def _take(self) -> None:
         self._note(self._mine)
