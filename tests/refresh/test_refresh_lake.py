@@ -193,6 +193,23 @@ def test_a_run_without_a_part_leaves_nothing(url):
     assert lakes.listing(url) == []
 
 
+def test_a_run_that_cannot_begin_lets_the_place_go(url, monkeypatch):
+    """The store went away when it had just said that it is there: it may come again, as another."""
+    read, calls = Lake.read, iter(range(9))
+
+    def away(lake, name):
+        if next(calls) == 1:
+            raise OSError(errno.EIO, "away")
+        return read(lake, name)
+
+    monkeypatch.setattr(Lake, "read", away)
+    sink = ParquetSink(url)
+    with pytest.raises(OSError, match="away"):
+        sink.open(Opening(run_id="night", claim="first", columns=COLUMNS))
+    sink.close()
+    assert lakes.listing(url) == []
+
+
 def test_a_run_dropped_while_it_moved_leaves_no_half(url, monkeypatch):
     """What it has moved already belongs to no run: a fresh one removes it."""
     ended(grown(begun(url, "old"), *"abc"))
@@ -309,3 +326,20 @@ def test_a_url_that_pyarrow_does_not_take_is_told():
     with pytest.raises(ConfigurationError, match=r"^s3://b/x/ cannot be used: .*'colour'$"):
         sink.open(Opening(run_id="night", columns=COLUMNS))
     sink.close()
+
+
+def test_what_pyarrow_lacks_is_told(monkeypatch):
+    """A store that cannot be spoken to now may be another time."""
+    import pyarrow.fs
+
+    class Nowhere:
+        @staticmethod
+        def from_uri(uri):
+            raise OSError("Unable to load libjvm\nand more")
+
+    monkeypatch.setattr(pyarrow.fs, "FileSystem", Nowhere)
+    sink = ParquetSink("hdfs://node:8020/x/")
+    with pytest.raises(
+        OSError, match=r"^\[.*hdfs://node:8020/x/ cannot be written: Unable to load "
+    ):
+        sink.open(Opening(run_id="night", columns=COLUMNS))

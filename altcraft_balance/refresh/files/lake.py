@@ -37,16 +37,18 @@ class Lake:
         """Find out how the store is spoken to, and where the folder is.
 
         Raises:
-            ConfigurationError: pyarrow makes nothing of the URL, or lacks what it needs for it.
+            ConfigurationError: pyarrow makes nothing of the URL.
+            OSError: it lacks what it needs for it, or cannot find the store.
         """
         trouble = ""
-        try:
+        with self.explained():
             self._fs = importlib.import_module("pyarrow.fs")
-            self._store, root = self._fs.FileSystem.from_uri(self._url.full)
-            self._root = root.rstrip("/")
-            return
-        except (self._arrow.ArrowException, OSError, ValueError) as error:
-            trouble = _first_line(error)
+            try:
+                self._store, root = self._fs.FileSystem.from_uri(self._url.full)
+                self._root = root.rstrip("/")
+                return
+            except ValueError as error:
+                trouble = _first_line(error)
         raise ConfigurationError(f"{self.name} cannot be used: {trouble}")
 
     def names(self, folder: str = "") -> dict[str, bool]:

@@ -89,9 +89,9 @@ class LakeParts:
         self._has_grown = opening.is_whole or parts > 0
         if not opening.is_whole:
             self._check_place(has_remains=claim is not None and claim.is_moving)
-            self._take()
         self._is_open = True
         if not opening.is_whole:
+            self._take()
             self._keep(parts)
 
     def add(self, name: str, data: bytes) -> None:
