@@ -108,15 +108,14 @@ class Lake:
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Within it, whatever pyarrow has against it is an OSError with a sentence."""
-        number, trouble = errno.EIO, ""
+        trouble = ""
         try:
             yield
             return
         except (self._arrow.ArrowException, OSError) as error:
-            number = getattr(error, "errno", None) or errno.EIO
             trouble = _first_line(error)
         raise OSError(
-            number,
+            errno.EIO,  # never the store's own: a broken pipe is another thing here
             f"{self.name} cannot be written: {trouble}; nothing is lost: see to it, and run the "
             "same command again",
         )
