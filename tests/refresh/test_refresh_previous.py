@@ -227,6 +227,15 @@ def test_what_is_read_may_be_interrupted(tmp_path):
     previous.close()
 
 
+def test_a_source_that_cannot_be_interrupted_is_left_between_blocks():
+    """Of whatever makes rows."""
+    previous = PreviousFile(Rows(COLUMNS, [["a", "1", "1", None, 1, "found"]]))
+    previous.interrupt()
+    with pytest.raises(Interrupted):
+        previous.build()
+    previous.close()
+
+
 def test_no_address_lies_on_the_disk(tmp_path, monkeypatch):
     """The file has no name, and what is in it is no address, nor a hash that others could make."""
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
