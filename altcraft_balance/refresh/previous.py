@@ -14,21 +14,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.files.text import as_text
-from altcraft_balance.refresh.port import BadRow, Cell, Cells, RowSource
+from altcraft_balance.refresh.port import BadRow, Cell, Cells, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.answer import FOUND, NOT_A_MEMBER
+from altcraft_balance.refresh.rows.delta import Amounts, RowKey
 from altcraft_balance.refresh.state import disk
 
-__all__ = ["Amounts", "Key", "PreviousFile", "is_changed"]
-
-#: The key column's cell, the program's id and the currency, as they stand in the output.
-Key: TypeAlias = tuple[Cell, Cell, Cell]
-#: Total and active balance, as text; both None of somebody who was not a member.
-Amounts: TypeAlias = tuple[str | None, str | None]
+__all__ = ["PreviousFile"]
 
 _BLOCK_ROWS: Final = 10_000
 _CACHE_KIB: Final = 32_768
@@ -45,7 +41,7 @@ class PreviousFile:
     the same key further up. Of several the last one counts.
 
     Args:
-        source: its rows.
+        source: its rows; one whose methods are not async.
         key: the column that names a row, such as an ``id`` that goes through; None: the member's.
         prefix: stands before the names of our columns.
 
@@ -68,7 +64,7 @@ class PreviousFile:
         Raises:
             ConfigurationError: it cannot be read, or has not the columns of an output.
         """
-        info = self._source.describe()
+        info = cast(SourceInfo, self._source.describe())
         self.name, self.fingerprint = info.name, info.fingerprint
         self._columns = info.columns
         self._at = self._place(self._key)
@@ -102,7 +98,7 @@ class PreviousFile:
             # Sorted as a whole: rows that come in no order would each touch another page.
             self._file.execute("CREATE INDEX by_key ON rows (key)")
 
-    def lookup(self, keys: Sequence[Key]) -> list[Amounts | None]:
+    def lookup(self, keys: Sequence[RowKey]) -> list[Amounts | None]:
         """What it says of each of `keys`; None of those it knows nothing of.
 
         Raises:
@@ -210,21 +206,3 @@ def _made() -> sqlite3.Connection:
     file.execute("PRAGMA journal_mode = OFF")  # who cannot finish it makes another
     file.execute("CREATE TABLE rows (key BLOB NOT NULL, total TEXT, active TEXT)")
     return file
-
-
-def is_changed(previous: Amounts | None, total: str | None, active: str | None) -> bool:
-    """Whether an answer differs from what the earlier run has: as numbers, not as text.
-
-    Args:
-        previous: what `PreviousFile.lookup` gave; None: nothing is known, as of a new member.
-        total: the total balance now; None: not a member.
-        active: the active balance now, likewise.
-    """
-    before = previous or (None, None)
-    return not (_same(before[0], total) and _same(before[1], active))
-
-
-def _same(before: str | None, now: str | None) -> bool:
-    if before is None or now is None:
-        return before is now
-    return before == now or Decimal(before) == Decimal(now)

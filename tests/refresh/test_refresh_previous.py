@@ -15,7 +15,7 @@ from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSo
 from altcraft_balance.refresh.files.parquet_sink import ParquetSink
 from altcraft_balance.refresh.files.parquet_source import ParquetSource
 from altcraft_balance.refresh.port import SourceInfo
-from altcraft_balance.refresh.previous import PreviousFile, is_changed
+from altcraft_balance.refresh.previous import PreviousFile
 from tests.refresh.runs import Platform, envelope, members_csv, points_of, refreshed
 
 HEAD = "member,total_balance,active_balance,currency,loyalty_program_id,status\n"
@@ -268,24 +268,3 @@ def test_a_full_disk_is_told(monkeypatch, statement):
     with pytest.raises(OSError, match=r"the temporary file cannot be written: .*; nothing is lost"):
         previous.build()
     previous.close()
-
-
-@pytest.mark.parametrize(
-    ("previous", "total", "active", "changed"),
-    [
-        (("1.0", "5"), "1.00", "5.000000000", False),
-        (("1.000000000", "-0"), "1", "0.00", False),
-        (("0.1", "5"), "0.10000000000000000000000000001", "5", True),
-        (("1e3", "5"), "1000", "5", False),
-        (("1", "5"), "1", "6", True),
-        (("2", "5"), "1", "5", True),
-        (("1", "5"), None, None, True),
-        ((None, None), "1", "5", True),
-        ((None, None), None, None, False),
-        (None, "0", "0", True),
-        (None, None, None, False),
-    ],
-)
-def test_amounts_are_compared_as_numbers(previous, total, active, changed):
-    """To the last digit; whoever is new has changed if there are amounts."""
-    assert is_changed(previous, total, active) == changed
