@@ -122,12 +122,12 @@ def looked(url):
     return eval(text, {"Decimal": Decimal})
 
 
-def check(url, state, rows, old, expected, number, when):
-    """Look at a run that is killed twice; False when `number` was behind its last call."""
+def check(url, state, rows, old, expected, number, when, times):
+    """Look at a run that is killed so often; False when `number` was behind its last call."""
     begin(url, state)
     is_first = True
-    for deaths in range(3):
-        code = attempt(url, state, rows, (number, when) if deaths < 2 else None)
+    for deaths in range(times + 1):
+        code = attempt(url, state, rows, (number, when) if deaths < times else None)
         if code == 0:
             break
         is_first = False
@@ -144,7 +144,7 @@ def check(url, state, rows, old, expected, number, when):
     return not is_first
 
 
-def main(url, state, count_of_rows, step):
+def main(url, state, count_of_rows, step, times):
     arrow_for("once for all, since each process below is a copy of this one")
     if "?" not in url:
         Lake.connect = connect_to_folder
@@ -158,11 +158,11 @@ def main(url, state, count_of_rows, step):
     points = 0
     for when in ("before", "after"):
         number = 1 if when == "after" else step
-        while check(url, state, rows, old, expected, number, when):
+        while check(url, state, rows, old, expected, number, when, times):
             number += step
             points += 1
     print(points)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]))

@@ -245,7 +245,7 @@ def test_killed_anywhere_it_ends_with_the_same_rows(tmp_path, rows):
     environ["PYTHONPATH"] = str(ROOT)
     url = lakes.url_of(tmp_path / "lake")
     child = subprocess.run(
-        [sys.executable, str(CHILD), url, str(tmp_path / "state"), str(rows), "1"],
+        [sys.executable, str(CHILD), url, str(tmp_path / "state"), str(rows), "1", "2"],
         env=environ, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr

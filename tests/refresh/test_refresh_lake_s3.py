@@ -39,12 +39,12 @@ def port(monkeypatch):
 
 
 def test_killed_and_taken_up_again(port, tmp_path):
-    """At calls all along the run, twice in a row, over a longer run; nothing is left over."""
+    """At calls all along the run, over a longer run; nothing is left over."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
     url = lakes.s3_url(port, "killed")
     child = subprocess.run(
-        [sys.executable, str(CHILD), url, str(tmp_path / "state"), "25", "9"],
+        [sys.executable, str(CHILD), url, str(tmp_path / "state"), "25", "9", "1"],
         env=environ, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
