@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
@@ -13,6 +13,7 @@ from altcraft_balance.refresh.files.claim import check_free
 from altcraft_balance.refresh.files.compression import format_suffix
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.files.lake_url import LakeUrl, is_url, local_path
 from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSink, RowSource
 
@@ -57,6 +58,7 @@ class Files:
         Raises:
             ConfigurationError: one is of a format that is not known, or two are the same.
         """
+        told = _with_paths(told)
         if told.out is None:
             raise ConfigurationError("--out must say where the balances go: a file, or -")
         input_format = _format_of(told.input, told.input_format, "--input-format")
@@ -112,13 +114,22 @@ class Files:
         return source
 
 
+def _with_paths(told: Told) -> Told:
+    """`told` with paths in the place of ``file:///`` URLs."""
+    out, errors_to = (
+        told.out and local_path(told.out),
+        told.errors_to and local_path(told.errors_to),
+    )
+    return evolve(told, input=local_path(told.input), out=out, errors_to=errors_to)
+
+
 def _format_of(path: str, given: str | None, option: str) -> str:
     if given is not None:
         if given not in _FORMATS.values():
             raise ConfigurationError(f"{option} must be csv, tsv, jsonl or parquet, not {given!r}")
     elif path == STANDARD:
         given = "csv"
-    elif path.endswith("/") or Path(path).is_dir():
+    elif is_url(path) or path.endswith("/") or Path(path).is_dir():
         given = "parquet"
     else:
         given = _FORMATS.get(format_suffix(Path(path)))
@@ -132,6 +143,8 @@ def _format_of(path: str, given: str | None, option: str) -> str:
 
 
 def _sink(path: str, kind: str, told: Told, *, like_input: bool) -> RowSink:
+    if is_url(path) and kind != "parquet":
+        raise ConfigurationError(f"an object store gets Parquet, not {kind}: leave its format out")
     if kind == "parquet":
         if format_suffix(Path(path)) != Path(path).suffix.lower():
             raise ConfigurationError(f"{path}: Parquet is compressed inside, so name it .parquet")
@@ -175,7 +188,7 @@ def check_distinct(told: Told) -> None:
     """No file may be written twice, or read and written.
 
     Raises:
-        ConfigurationError: two are the same.
+        ConfigurationError: two are the same, or a URL is not what can stand there.
     """
     named = {"INPUT": told.input, "--out": told.out}
     named |= {"--errors-to": told.errors_to, "--summary": told.summary}
@@ -183,8 +196,19 @@ def check_distinct(told: Told) -> None:
     for name, path in named.items():
         if not path or (path == STANDARD and name == "INPUT"):
             continue
+        path = _place(name, path)
         # Standard output is no file that anything else could be.
         there = Path(path) if path == STANDARD else Path(path).resolve()
         if there in seen:
             raise ConfigurationError(f"{seen[there]} and {name} are the same: {path}")
         seen[there] = name
+
+
+def _place(name: str, path: str) -> str:
+    """What `path` names, as it may be shown."""
+    path = local_path(path)
+    if not is_url(path):
+        return path
+    if name in {"INPUT", "--summary"}:
+        raise ConfigurationError(f"{name} must be on this machine: a URL is for the output")
+    return LakeUrl.of(path).shown

@@ -25,10 +25,10 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
+from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
 from altcraft_balance.refresh.rows.selection import selected
-from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.wording import called
 
 __all__ = ["refresh"]
@@ -137,10 +137,9 @@ def _spool(stack: ExitStack, files: Files) -> Spool | None:
     """Standard input as a file, if that is what is read."""
     if not files.reads_standard_input:
         return None
-    state = None
-    if files.sink.path is not None and not files.told.dry_run:
-        told_state = files.told.state
-        state = usual_state(files.sink.path) if told_state is None else Path(told_state)
+    state = None if files.told.dry_run else usual_state_of(files.sink)
+    if state is not None and files.told.state is not None:
+        state = Path(files.told.state)
     return stack.enter_context(spooled(sys.stdin.buffer, state))
 
 

@@ -17,6 +17,7 @@ from altcraft_balance.cli.show import harmless, rows, say_error, screen, silence
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import described, rows_done
 from altcraft_balance.client import BalanceClient
+from altcraft_balance.refresh.files.lake_url import is_url
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
@@ -154,7 +155,7 @@ def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
 
 def _finished_before(summary: RefreshSummary) -> str:
     at = summary.finished_at or summary.started_at
-    there = Path(summary.output).exists()
+    there = is_url(summary.output) or Path(summary.output).exists()
     lies = f"{summary.output} has" if there else f"{summary.output}, which has gone, had"
     return (
         f"Nothing was sent: the run {summary.run_id} has finished before, on "

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSink
 from altcraft_balance.refresh.rows.delta import Previous
 
@@ -73,6 +74,13 @@ class Sinks:
         return next((sink.path for sink in self.outputs if sink.path is not None), None)
 
     @property
+    def usual_state(self) -> Path | None:
+        """Where the run's state lies that is told no place; None: there is none."""
+        # A file first: what is on this machine is found again.
+        by_place = sorted(self.outputs, key=lambda sink: sink.path is None)
+        return next(filter(None, map(usual_state_of, by_place)), None)
+
+    @property
     def name(self) -> str:
         """What people call the outputs; "" for such as have no name."""
         return ", ".join(filter(None, map(_named, self.outputs)))
@@ -118,4 +126,4 @@ _NEVER = RowSink.refuses
 
 def _named(sink: RowSink) -> str:
     path = "" if sink.path is None else str(sink.path)
-    return str(getattr(sink, "name", "") or path)
+    return str(getattr(sink, "name", "") or sink.url or path)
