@@ -21,7 +21,7 @@ from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.files.text import as_text
 from altcraft_balance.refresh.port import BadRow, Cell, Cells, RowSource, SourceInfo
 from altcraft_balance.refresh.rows.answer import FOUND, NOT_A_MEMBER
-from altcraft_balance.refresh.rows.delta import Amounts, RowKey
+from altcraft_balance.refresh.rows.delta import Amounts, Previous, RowKey
 from altcraft_balance.refresh.state import disk
 
 __all__ = ["PreviousFile"]
@@ -33,7 +33,7 @@ _KEYS_AT_ONCE: Final = 500
 _NAMELESS: Final = Path("the temporary file")
 
 
-class PreviousFile:
+class PreviousFile(Previous):
     """The output of an earlier run; its methods block, and are called one at a time.
 
     A row says something if its status is ``found``, or ``not_a_member``, which is no amounts. Any
@@ -46,12 +46,13 @@ class PreviousFile:
         prefix: stands before the names of our columns.
 
     Attributes:
+        key: the column that names a row; None: the member's.
         fingerprint: known after `describe`: another text for other rows.
     """
 
     def __init__(self, source: RowSource, *, key: str | None = None, prefix: str = "") -> None:
         self._source, self._prefix = source, prefix
-        self._key = f"{prefix}member" if key is None else key
+        self.key, self._key = key, f"{prefix}member" if key is None else key
         self._secret = secrets.token_bytes(16)
         self._is_interrupted = False
         self._file: sqlite3.Connection | None = None

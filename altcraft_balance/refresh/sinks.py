@@ -40,6 +40,8 @@ class Sinks:
             raise ConfigurationError(
                 "changes_to needs something to compare with: give previous, or a SqlSink"
             )
+        if self.previous is not None and self.previous.key != self.key:
+            raise ConfigurationError("previous must know its rows by the key of the sink's")
 
     @classmethod
     def of(
@@ -92,8 +94,12 @@ class Sinks:
 
     @property
     def key(self) -> str | None:
-        """The column by which an output knows its rows; None: the member's, or none."""
-        return next((key for sink in self.outputs if (key := getattr(sink, "key", None))), None)
+        """The column by which rows are known; None: the member's."""
+        keepers = self._keepers()
+        if not keepers:
+            return None if self.previous is None else self.previous.key
+        key: str | None = getattr(keepers[0], "key", None)
+        return key
 
     @property
     def knows_rows(self) -> bool:
