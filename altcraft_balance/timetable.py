@@ -41,7 +41,7 @@ def _checked(entries: list[tuple[time, float]]) -> tuple[tuple[time, float], ...
     entries.sort(key=lambda entry: entry[0])
     for (at, _), (then, _) in pairwise(entries):
         if at == then:
-            raise ConfigurationError(f"a timetable must have one rate from {_clock(at)} on, not two")
+            raise ConfigurationError(f"a timetable must have {_clock(at)} once, not twice")
     if len(entries) < 2:
         raise ConfigurationError(
             f"a timetable must have two times at least, {_SUCH_AS}: a rate that holds all day is "

@@ -10,8 +10,9 @@ show twice in autumn is the first of the two.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 
@@ -50,7 +51,7 @@ def zone_named(name: str | None) -> tzinfo | None:
     raise ConfigurationError(f"time_zone must be a name such as Europe/Moscow, not {name!r}")
 
 
-def _has_data(zone: type[tzinfo]) -> bool:
+def _has_data(zone: Callable[[str], Any]) -> bool:
     try:
         zone("Etc/UTC")
     except (KeyError, OSError):
