@@ -52,6 +52,9 @@ class RefreshSummary:
         p50_s: half of the rows had their answer so many seconds after they were taken; to 10 %.
         p99_s: 99 of 100 had.
         settings: what was asked for, without anything secret.
+        nights_left: how many processes like the last one will do what is left: rows that are left,
+            over those that it had answered. None: it was not stopped, or this is not known.
+        left_s: seconds of work that are left, at that one's pace; None likewise.
     """
 
     run_id: str
@@ -78,6 +81,8 @@ class RefreshSummary:
     p50_s: float | None
     p99_s: float | None
     settings: Mapping[str, Any]
+    nights_left: float | None = None
+    left_s: float | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -96,7 +101,7 @@ class RefreshSummary:
             ValueError: a field is missing, or is not what `as_dict` writes.
         """
         try:
-            values = {name: kept[name] for name in _FIELDS}
+            values = {name: kept[name] for name in _FIELDS if name in kept or name not in _LATER}
             values["started_at"] = datetime.fromisoformat(kept["started_at"])
             if kept["finished_at"] is not None:
                 values["finished_at"] = datetime.fromisoformat(kept["finished_at"])
@@ -108,6 +113,7 @@ class RefreshSummary:
 
 
 _FIELDS = tuple(attribute.name for attribute in fields(RefreshSummary))
+_LATER = frozenset({"nights_left", "left_s"})  # earlier releases wrote summaries without them
 
 
 def _plain(value: Any) -> Any:
