@@ -311,33 +311,26 @@ def test_nothing_is_left_or_nothing_was_done(rows, done):
 
 async def test_a_night_counts_its_own_rows(tmp_path, wall):
     """Not those of the nights before it, nor their time."""
-    source = CsvSource(members_csv(tmp_path / "in.csv", 4000))
-    for nights, asked in ((3.0, 1000), (5.0, 500)):
+    source, before, before_s = CsvSource(members_csv(tmp_path / "in.csv", 4000)), 0, 0.0
+    for until_row in (1000, 1500):
         wall.at = SIX.astimezone(UTC) - timedelta(hours=1)
-        platform = Platform()
-        platform.held = dict.fromkeys(
-            [f"m{number}@example.com" for number in range(1000, 4000)][asked % 1000 :],
-            asyncio.Event(),
+        platform, never = Platform(), asyncio.Event()
+        platform.held = {f"m{number}@example.com": never for number in range(until_row, 4000)}
+        out = CsvSink(tmp_path / "out.csv")
+        running = refreshed(source, out, platform, stop_at=SIX, grace_s=0)
+        summary, _ = await ends(
+            wall, running, partial(asked_at_least, platform, until_row - before)
         )
-        done = []
-        run = asyncio.create_task(
-            refreshed(
-                source,
-                CsvSink(tmp_path / "out.csv"),
-                platform,
-                stop_at=SIX,
-                grace_s=0,
-                on_progress=lambda summary, done=done: done.append(summary.rows),
-            )
-        )
-        await until(lambda platform=platform, asked=asked: len(platform.asked) >= asked + 8)
-        await asyncio.sleep(0.1)
-        wall.strike()
-        summary = await run
-        assert summary.nights_left == pytest.approx(nights)
-        worked_s = summary.left_s / nights
-        assert 0 < worked_s < summary.elapsed_s + 0.001
+        done, left = summary.rows - before, 4000 - summary.rows
+        assert summary.nights_left == pytest.approx(left / done, abs=0.001)
+        worked_s = summary.elapsed_s - before_s
+        assert summary.left_s == pytest.approx(worked_s * left / done, rel=0.01, abs=0.1)
+        before, before_s = summary.rows, summary.elapsed_s
     assert summary.starts == 2
+
+
+def asked_at_least(platform, count):
+    return len(platform.asked) >= count
 
 
 def test_summaries_of_earlier_releases_are_read():
