@@ -323,8 +323,9 @@ async def test_a_night_counts_its_own_rows(tmp_path, wall):
         )
         done, left = summary.rows - before, 4000 - summary.rows
         assert summary.nights_left == pytest.approx(left / done, abs=0.001)
-        worked_s = summary.elapsed_s - before_s
-        assert summary.left_s == pytest.approx(worked_s * left / done, rel=0.01, abs=0.1)
+        # The checkpoint has the time of its last block, some of which is counted again.
+        least_s, most_s = summary.elapsed_s - before_s, summary.elapsed_s
+        assert least_s - 0.1 < summary.left_s * done / left < most_s - 0.5 * before_s + 0.1
         before, before_s = summary.rows, summary.elapsed_s
     assert summary.starts == 2
 
