@@ -94,4 +94,4 @@ def announced(night: Night, settings: ClientSettings) -> Iterator[str]:
 
 
 def _rate(per_s: float) -> str:
-    return f"{per_s:,.10g} requests/s" if per_s else "0, a quiet time,"
+    return f"{per_s:,.10g} requests/s" if per_s else "0 (a quiet time)"
