@@ -94,13 +94,13 @@ async def test_a_lowered_rate_holds_at_once(wire):
 
 
 async def test_over_midnight_and_the_next_day(wire):
-    """The evening's entry holds until the morning, and a week of days is a week of counts."""
+    """The evening's entry holds until the morning, and so each day."""
     async with opened(wire, "06:00,0.001 22:00,0.01", "2026-11-27T22:00:00") as (client, _):
-        run = asyncio.create_task(client.get_balances(members(3000)))
-        await asyncio.sleep(7 * DAY_S)
+        run = asyncio.create_task(client.get_balances(members(1300)))
+        await asyncio.sleep(3 * DAY_S)
         run.cancel()
         await asyncio.wait([run])
-    for day in range(7):
+    for day in range(3):
         begin = day * DAY_S
         assert sent_in(wire, begin, begin + 8 * 3600) == pytest.approx(288, abs=2)
         assert sent_in(wire, begin + 8 * 3600, begin + DAY_S) == pytest.approx(57.6, abs=2)
@@ -229,8 +229,8 @@ async def test_a_clock_that_goes_slow_does_not_change_early(wire):
 
 async def test_the_clock_is_looked_at_once_a_minute(wire):
     """However many wait: a timer for the client, and none for an item."""
-    async with opened(wire, "06:00,10 22:00,20", "2026-11-27T04:00:00") as (client, wall):
-        await client.get_balances(members(6_000))  # five minutes' worth
+    async with opened(wire, "06:00,2 22:00,4", "2026-11-27T04:00:00") as (client, wall):
+        await client.get_balances(members(1_200))  # five minutes' worth
         assert now() == pytest.approx(300, rel=0.01)
         assert wall.looks <= 6
 
