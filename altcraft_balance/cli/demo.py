@@ -38,6 +38,7 @@ from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.refresh.state.seen import runs_in
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -220,7 +221,7 @@ async def _go_on(demo: _Demo, server: Sandbox) -> RefreshSummary:
                 on_progress=lambda summary: teller.tell(summary, client.stats()),
             )
             source, sink = CsvSource(demo.input), CsvSink(demo.output)
-            summary = await Run(source, sink, client, Asking(by="email"), options).do()
+            summary = await Run(source, Sinks.of(sink), client, Asking(by="email"), options).do()
             teller.tell(summary, client.stats(), last=True)
     return summary
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, cast
+from typing import Final
 
 from attrs import define, evolve
 
 from altcraft_balance.cli.durations import span
+from altcraft_balance.cli.plain_source import described, plain_rows
 from altcraft_balance.cli.show import harmless, rows, screen
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.codec.request import RequestEncoder, member_fields
@@ -48,7 +49,7 @@ class DryRun:
 def show_dry_run(source: RowSource, asking: Asking, client: BalanceClient) -> DryRun:
     """Read and check all of `source`, and show what would be asked."""
     settings = client.settings
-    info = source.describe()
+    info = described(source)
     plan = Plan(asking, info, currency=settings.currency, program=settings.loyalty_program_id)
     encoder = RequestEncoder(
         HiddenStr(HIDDEN),
@@ -58,7 +59,7 @@ def show_dry_run(source: RowSource, asking: Asking, client: BalanceClient) -> Dr
         auth=settings.auth,
         headers=dict(settings.headers),
     )
-    found = _read(cast(Iterable[Cells | BadRow], source.rows(0)), plan, encoder)
+    found = _read(plain_rows(source), plan, encoder)
     out = screen()
     out.print(rows(_described(info.name, found, settings)))
     if found.first is not None:

@@ -17,6 +17,7 @@ from altcraft_balance.cli.exits import ExitCode
 from altcraft_balance.cli.files import Files, check_distinct
 from altcraft_balance.cli.kept_summary import Kept, kept_summary
 from altcraft_balance.cli.night_options import night_of
+from altcraft_balance.cli.plain_source import DescribedSource
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_run import Refresh
 from altcraft_balance.cli.show import harmless, screen
@@ -26,7 +27,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
 from altcraft_balance.refresh.night import Night
-from altcraft_balance.refresh.port import Rows, RowSource, SourceInfo
+from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
 from altcraft_balance.refresh.rows.selection import selected
 from altcraft_balance.refresh.state.folder import usual_state
@@ -158,8 +159,10 @@ def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:
     """What is asked about a row; the source was looked into if that had to be guessed."""
     by, column = told.by, told.column
     if by is None:
-        source = _Described(source)
-        by, column = _guessed(source, column)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise ConfigurationError(_BY)
+        source = DescribedSource(source)
+        by, column = _guessed(source.describe(), column)
     eids = told.currency_eid or []
     return source, Asking(
         by=by,
@@ -173,31 +176,12 @@ def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:
     )
 
 
-def _guessed(source: RowSource, column: str | None) -> tuple[str, str]:
-    """The way and the column, if there is somebody to contradict."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigurationError(_BY)
-    guess = guessed_column(source.describe().columns if column is None else [column])
+def _guessed(info: SourceInfo, column: str | None) -> tuple[str, str]:
+    """The way and the column, said to somebody who may contradict."""
+    guess = guessed_column(info.columns if column is None else [column])
     if guess is None:
         raise ConfigurationError(_BY)
     by, column = guess
     sentence = f"taking column {column!r} as the member's {_SPOKEN[by]}: --by {by}"
     screen(stderr=True).print(harmless(sentence), soft_wrap=True)
     return guess
-
-
-class _Described:
-    """A source that is described once: what was read to guess is not read again."""
-
-    def __init__(self, source: RowSource) -> None:
-        self._source, self.path = source, getattr(source, "path", None)
-        self._info: SourceInfo | None = None
-
-    def describe(self) -> SourceInfo:
-        """What it has."""
-        self._info = self._info or self._source.describe()
-        return self._info
-
-    def rows(self, skip: int) -> Rows:
-        """Its rows."""
-        return self._source.rows(skip)

@@ -23,6 +23,7 @@ from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.wording import renamed
 
@@ -111,8 +112,8 @@ class Refresh:
             # A wrong host is said at once; who asks nothing needs no connection.
             ready=partial(client.open, warm=0 if told.finish else 1),
         )
-        sinks = (self.files.sink, self.files.errors_to)
-        return Run(self.source, sinks[0], client, self.asking, options, sinks[1])
+        sinks = Sinks.of(self.files.sink, errors_to=self.files.errors_to)
+        return Run(self.source, sinks, client, self.asking, options)
 
     async def _do(self, run: Run) -> RefreshSummary:
         try:

@@ -37,6 +37,7 @@ class Feed:
         writer: takes the rows that nobody is asked about.
         is_stopping: whether nothing more shall be taken.
         gives_up: nothing is asked any more: the rest become rows with status ``not_asked``.
+        has_twins: rows of a block that ask just the same are asked about once.
 
     Attributes:
         rows: how many rows the source has had so far.
@@ -54,6 +55,7 @@ class Feed:
         *,
         is_stopping: Callable[[], bool],
         gives_up: bool = False,
+        has_twins: bool = False,
     ) -> None:
         self._desk, self._plan, self._checkpoint = desk, plan, checkpoint
         self._writer, self._is_stopping = writer, is_stopping
@@ -64,6 +66,8 @@ class Feed:
         self._reading: asyncio.Task[list[Cells | BadRow]] | None = None
         self._loop = asyncio.get_running_loop()
         self._gives_up, self.at_end = gives_up, False
+        self._has_twins = has_twins
+        self._asking: dict[tuple[BalanceQuery, ...], Asked] = {}
         self.waited_s = 0.0
 
     async def queries(self) -> AsyncGenerator[BalanceQuery, None]:
@@ -71,6 +75,7 @@ class Feed:
         self._last_known = await self._desk.call(self._checkpoint.last_row)
         while block := await self._next_block():
             known = await self._known(len(block))
+            self._asking.clear()
             for cells in block:
                 if not self._writer.has_taken():
                     await self._writer.take()
@@ -134,12 +139,25 @@ class Feed:
         else:
             row = Asked(number, cells, [_NONE] * self._plan.answers, self._plan.answers)
             try:
-                return self._plan.queries(cells, row)
+                queries = self._plan.queries(cells, row)
+                return [] if self._has_twins and self._is_twin(row, queries) else queries
             except InvalidQuery as error:
                 why = str(error)
         held = _cells(cells)
         bad = [bad_input(why, *about) for about in self._plan.unasked(held)]
         return self._put(number, held, bad)
+
+    def _is_twin(self, row: Asked, queries: list[BalanceQuery]) -> bool:
+        """Whether an earlier row of the block asks the same; it hands on what it is answered."""
+        first = self._asking.setdefault(tuple(queries), row)
+        if first is row:
+            return False
+        if first.missing:
+            first.twins = [*(first.twins or ()), row]
+        else:  # it has been answered already
+            row.answer_as(first)
+            self._writer.put(row)
+        return True
 
     def _put(self, number: int, cells: Cells, answers: list[Answer]) -> list[BalanceQuery]:
         self._writer.put(Asked(number, cells, answers))

@@ -15,10 +15,12 @@ from altcraft_balance.models import Currency
 from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.rows.cell_values import MemberBy
+from altcraft_balance.refresh.rows.delta import Previous
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.rows.selection import selected
 from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.validators import checked_wait
 
@@ -27,7 +29,7 @@ __all__ = ["refresh_balances"]
 
 async def refresh_balances(
     source: RowSource,
-    sink: RowSink,
+    sink: RowSink | Sequence[RowSink],
     client: BalanceClient,
     *,
     by: MemberBy,
@@ -39,6 +41,8 @@ async def refresh_balances(
     prefix: str = "",
     with_member: bool = True,
     errors_to: RowSink | None = None,
+    changes_to: RowSink | None = None,
+    previous: Previous | None = None,
     max_failed: int | str = 0,
     limit: int | None = None,
     sample: float | None = None,
@@ -58,8 +62,10 @@ async def refresh_balances(
     committed is neither lost nor asked again. One that has finished does nothing.
 
     Args:
-        source: rows; a `CsvSource`, `JsonLinesSource`, `ParquetSource`, or a `RowSource` of yours.
-        sink: where they go; a `CsvSink`, `JsonLinesSink`, `ParquetSink`, or a `RowSink` of yours.
+        source: rows; a `CsvSource`, `JsonLinesSource`, `ParquetSource`, `SqlSource`, or a
+            `RowSource` of yours.
+        sink: where they go; a `CsvSink`, `JsonLinesSink`, `ParquetSink`, `SqlSink`, or a `RowSink`
+            of yours; or a list of such: a row is committed when all have it.
         client: who asks; it is open, and its rate and slots are the run's.
         by: what the member's column holds: ``email``, ``phone``, ``profile_id``,
             ``custom:FIELD`` (text), ``custom-int:FIELD``, or a callable such as `ByEmail`.
@@ -71,6 +77,8 @@ async def refresh_balances(
         prefix: stands before the names of our columns.
         with_member: whether the output has the member, as it was given.
         errors_to: gets those rows of the source that were not answered: the input of another run.
+        changes_to: gets those rows of the output whose amounts differ from what came before.
+        previous: what came before, such as `PreviousFile(...)`; None: the table of a `SqlSink`.
         max_failed: how many may fail, or a share such as ``0.5%``. Far beyond it (1,000 rows, 1 %
             and ten times of it), the run stops.
         limit: only the first so many rows.
@@ -106,7 +114,7 @@ async def refresh_balances(
     checked_wait(grace_s, "grace_s")
     run = Run(
         source,
-        sink,
+        Sinks.of(sink, errors_to=errors_to, changes_to=changes_to, previous=previous),
         client,
         Asking(
             by=by,
@@ -128,7 +136,6 @@ async def refresh_balances(
             night=Night(stop_at=stop_at, max_duration_s=max_duration_s),
             on_progress=on_progress,
         ),
-        errors_to,
     )
     return await _stoppable(run, stop)
 

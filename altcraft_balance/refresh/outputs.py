@@ -10,11 +10,13 @@ from typing import Any
 from attrs import define, field
 
 from altcraft_balance.refresh.desk import Desk
-from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
+from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, SourceInfo
 from altcraft_balance.refresh.rows.answer import Answer, is_trouble
+from altcraft_balance.refresh.rows.delta import PREVIOUS, amounts_before, has_changed
 from altcraft_balance.refresh.rows.plan import Plan
+from altcraft_balance.refresh.sinks import Sinks
 
-__all__ = ["Asked", "Output", "opened", "rows_of", "troubled_row"]
+__all__ = ["Asked", "Output", "opened", "outputs_of"]
 
 
 @define(eq=False)
@@ -27,6 +29,7 @@ class Asked:
         answers: one for each row of output, as they come.
         missing: how many have not come.
         is_known: the checkpoint has them already.
+        twins: later rows that ask just the same, and get these answers.
     """
 
     number: int
@@ -34,6 +37,11 @@ class Asked:
     answers: list[Answer] = field(repr=False)
     missing: int = 0
     is_known: bool = False
+    twins: list[Asked] | None = None
+
+    def answer_as(self, other: Asked) -> None:
+        """Take the answers of `other`, as lists of its own: what came before is added to each."""
+        self.answers, self.missing = [list(answer) for answer in other.answers], 0
 
 
 class Output:
@@ -111,6 +119,19 @@ class Output:
         self._next += len(rows)
 
 
+def outputs_of(
+    desk: Desk, sinks: Sinks, info: SourceInfo, plan: Plan
+) -> list[tuple[Output, tuple[Column, ...]]]:
+    """What is written to each of `sinks`, and the columns of that."""
+    wanted = [(Output(desk, sink, _rows_of(plan)), plan.columns) for sink in sinks.outputs]
+    if (sink := sinks.errors_to) is not None:
+        columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
+        wanted.append((Output(desk, sink, _troubled_row), columns))
+    if (sink := sinks.changes_to) is not None:
+        wanted.append((Output(desk, sink, _changes_of(plan)), (*plan.columns, *PREVIOUS)))
+    return wanted
+
+
 async def opened(
     stack: AsyncExitStack,
     outputs: Sequence[tuple[Output, tuple[Column, ...]]],
@@ -136,11 +157,20 @@ async def opened(
     return [output for output, _ in outputs]
 
 
-def rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
+def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
     """What the output takes of a row: one for each of its answers."""
     return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
 
 
-def troubled_row(row: Asked) -> list[Cells]:
+def _changes_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
+    """What the changes take of a row: each answer that is another than before, with that."""
+    return lambda row: [
+        [*plan.output(row.cells, answer), *amounts_before(answer)]
+        for answer in row.answers
+        if has_changed(answer)
+    ]
+
+
+def _troubled_row(row: Asked) -> list[Cells]:
     """What the errors take: the row itself, if one of its answers is no success."""
     return [row.cells] if any(map(is_trouble, row.answers)) else []

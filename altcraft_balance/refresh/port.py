@@ -7,7 +7,7 @@ and ``async`` ones on the event loop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -70,6 +70,8 @@ class SourceInfo:
         total: how many rows it has; None: not known.
         total_is_exact: whether they were counted, or estimated.
         types: of columns that hold something else than text.
+        is_live: whether it has other rows each time, as a database has: a run that has finished
+            does not stand for the next one. Once it is read, a run keeps to what it has read.
     """
 
     name: str = field(validator=instance_of(str))
@@ -78,6 +80,7 @@ class SourceInfo:
     total: int | None = None
     total_is_exact: bool = True
     types: Mapping[str, ColumnType] = field(default=_NO_TYPES, repr=False)
+    is_live: bool = False
 
 
 class RowSource(Protocol):
@@ -88,7 +91,7 @@ class RowSource(Protocol):
     end soon, with whatever exception.
     """
 
-    def describe(self) -> SourceInfo:
+    def describe(self) -> SourceInfo | Awaitable[SourceInfo]:
         """What it has; called once, before anything is read.
 
         Raises:
@@ -109,10 +112,16 @@ class Column:
     """A column of the output: its name and what its cells are.
 
     ``amount`` is a decimal number and ``time`` an ISO 8601 time, both as text.
+
+    Attributes:
+        name: what it is called.
+        type: what its cells are.
+        role: ``member``; ``kept``; or, of our own columns, their name without a prefix.
     """
 
     name: str
     type: ColumnType = "text"
+    role: str = "kept"
 
 
 @frozen(kw_only=True)
@@ -154,23 +163,23 @@ class RowSink(Protocol):
     chunk_rows: int = 1
     settings: Mapping[str, Any] = MappingProxyType({})
 
-    def open(self, opening: Opening) -> None:
+    def open(self, opening: Opening) -> Any:
         """Begin, or go on after `opening.token`."""
 
-    def write(self, rows: Sequence[Cells]) -> None:
+    def write(self, rows: Sequence[Cells]) -> Any:
         """Take rows, in the order of the source; amounts and times come as text, all else as is."""
         ...
 
     def sync(self) -> Any:
         """Make all that was written durable, and give a token (of JSON's types) for `open`."""
 
-    def finish(self) -> None:
+    def finish(self) -> Any:
         """All rows are there and durable: make the output whole. May be called twice."""
 
-    def close(self) -> None:
+    def close(self) -> Any:
         """Let go of everything; a run that has not finished may go on later."""
 
-    def discard(self) -> None:
+    def discard(self) -> Any:
         """Close, and forget all that was written: nothing in it was worth keeping."""
         self.close()
 

@@ -19,11 +19,13 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.night import Night
-from altcraft_balance.refresh.outputs import Output, opened, rows_of, troubled_row
+from altcraft_balance.refresh.outputs import Output, opened, outputs_of
 from altcraft_balance.refresh.paths import check_paths
-from altcraft_balance.refresh.port import Column, RowSink, RowSource, SourceInfo
+from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
+from altcraft_balance.refresh.sinks import Sinks
+from altcraft_balance.refresh.spooled import Spooled
 from altcraft_balance.refresh.standing import Standing
 from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -47,6 +49,8 @@ class RunOptions:
     on_progress: Callable[[RefreshSummary], object] | None = None
     #: Is awaited when it is certain that there is something to ask, and before anything is made.
     ready: Callable[[], Awaitable[object]] | None = None
+    #: Is told what takes its time before anything is asked.
+    tell: Callable[[str], object] = lambda _: None
 
 
 class Run:
@@ -54,23 +58,21 @@ class Run:
 
     Args:
         source: where rows come from.
-        sink: where they go.
+        sinks: where they go.
         client: who asks; it is open.
         asking: what is asked about a row.
         options: how.
-        errors_to: where those rows of the source go that had no success.
     """
 
     def __init__(
         self,
         source: RowSource,
-        sink: RowSink,
+        sinks: Sinks,
         client: BalanceClient,
         asking: Asking,
         options: RunOptions,
-        errors_to: RowSink | None = None,
     ) -> None:
-        self._source, self._sink, self._errors_to = source, sink, errors_to
+        self._source, self._sinks = source, sinks
         self._client, self._asking, self._options = client, asking, options
         self._desk = Desk()
         self._watch = RunWatch(
@@ -121,7 +123,7 @@ class Run:
     # ── the order of things ──────────────────────────────────────────────────────────────────
 
     async def _do(self, stack: AsyncExitStack) -> None:
-        check_paths(self._source, {"sink": self._sink, "errors_to": self._errors_to})
+        check_paths(self._source, self._sinks.named())
         if self._is_stopped:
             return
         info: SourceInfo = await self._desk.call(self._source.describe)
@@ -129,9 +131,9 @@ class Run:
             return
         plan = self._plan(info)
         identity = self._identity(info)
-        self._watch.describe(identity, info, self._sink.path)
+        self._watch.describe(identity, info, self._sinks.name)
         standing = self._standing = Standing(self._desk, stack, fresh=self._options.fresh)
-        await standing.lock(self._options.state, identity.run_id, self._sink.path)
+        await standing.lock(self._options.state, identity.run_id, self._sinks)
         if await self._has_finished(standing, identity, info):
             return
         if self._options.ready is not None:
@@ -147,6 +149,8 @@ class Run:
         }
         await standing.begin(facts)
         known = {**standing.known, **facts}
+        if info.is_live:
+            await self._spool(stack, info, standing)
         outputs = await self._outputs(stack, info, plan, known)
         standing.has_outputs()
         if known.get("is_whole") or await self._ask(stack, plan, outputs, standing, facts):
@@ -154,8 +158,28 @@ class Run:
         elif self._watch.was_in_vain:
             await self._discard(outputs, standing, facts)
 
+    async def _spool(self, stack: AsyncExitStack, info: SourceInfo, standing: Standing) -> None:
+        """Read a live source once, and go on with what was read."""
+        source = Spooled(
+            self._desk,
+            self._source,
+            info,
+            await standing.spool(),
+            is_stopped=lambda: self._is_stopped,
+            tell=self._options.tell,
+        )
+        stack.push_async_callback(source.close)
+        rows = await source.fill(
+            is_new=not standing.known, has_answers=bool(standing.known.get("outputs"))
+        )
+        self._watch.has_total(rows)
+        self._source = source
+
     async def _has_finished(self, standing: Standing, identity: Identity, info: SourceInfo) -> bool:
         if (end := await standing.end()) is None:
+            return False
+        if info.is_live and self._options.run_id is None:
+            await standing.forget_end()  # it has other rows by now
             return False
         facts, summary = end
         if not self._watch.finished_before(summary):
@@ -166,11 +190,19 @@ class Run:
 
     def _plan(self, info: SourceInfo) -> Plan:
         client = self._client.settings
-        return Plan(self._asking, info, currency=client.currency, program=client.loyalty_program_id)
+        return Plan(
+            self._asking,
+            info,
+            currency=client.currency,
+            program=client.loyalty_program_id,
+            key=self._sinks.key,
+            is_keyed=self._sinks.knows_rows,
+        )
 
     def _identity(self, info: SourceInfo) -> Identity:
-        sinks = {"output": self._sink, "errors_to": self._errors_to}
-        return Identity.of(self._options.run_id, info, self._asking, sinks, self._client.settings)
+        return Identity.of(
+            self._options.run_id, info, self._asking, self._sinks, self._client.settings
+        )
 
     async def _outputs(
         self,
@@ -179,11 +211,8 @@ class Run:
         plan: Plan,
         known: Mapping[str, Any],
     ) -> list[Output]:
-        """Both outputs, open, each after what it has for certain."""
-        wanted = [(Output(self._desk, self._sink, rows_of(plan)), plan.columns)]
-        if self._errors_to is not None:
-            columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
-            wanted.append((Output(self._desk, self._errors_to, troubled_row), columns))
+        """All outputs, open, each after what it has for certain."""
+        wanted = outputs_of(self._desk, self._sinks, info, plan)
         run_id, fresh = self._watch.run_id, self._options.fresh
         return await opened(stack, wanted, known, run_id=run_id, fresh=fresh, claim=known["claim"])
 
@@ -202,7 +231,7 @@ class Run:
             self._client,
             self._source,
             plan,
-            self._sink,
+            self._sinks,
             outputs,
             standing.checkpoint,
             self._watch,

@@ -6,13 +6,17 @@ import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final, cast
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.claim import owner_of
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
-from altcraft_balance.refresh.state.folder import RunFolder, drop_run, usual_state
+from altcraft_balance.refresh.state.folder import ROWS, RunFolder, drop_run, usual_state
+from altcraft_balance.refresh.state.port import RunState
+from altcraft_balance.refresh.state.row_spool import FileSpool, RowSpool
 
 __all__ = ["Standing"]
 
@@ -37,26 +41,38 @@ class Standing:
 
     def __init__(self, desk: Desk, stack: AsyncExitStack, *, fresh: bool) -> None:
         self._desk, self._stack, self._fresh = desk, stack, fresh
-        self._folder: RunFolder | None = None
+        self._folder: RunState | None = None
         self._leaves_nothing = False
         self.has_begun = False
         self.checkpoint: Checkpoint = NoCheckpoint()
         self.known: Mapping[str, Any] = {}
         self.claim = ""
 
-    async def lock(self, state: Path | None, run_id: str, output: Path | None) -> None:
-        """Take the run's folder, in `state` or beside `output`; without both it has none."""
-        if state is None:
-            if output is None:
-                return
-            state = usual_state(output)
-        folder: RunFolder = await self._desk.call(RunFolder, state, run_id)
-        self._folder = folder
-        self._stack.push_async_callback(self._desk.call, folder.let_go)
+    async def lock(self, state: Path | None, run_id: str, sinks: Sinks) -> None:
+        """Take the run's state: where a sink keeps it, or a folder in `state` or beside the output.
+
+        A run whose outputs cannot be taken up again has none.
+        """
+        if (keeper := sinks.keeper) is not None:
+            if state is not None:
+                raise ConfigurationError("state cannot be given: it lies in the sink's database")
+            self._folder = await self._desk.call(keeper.run_state, run_id)  # type: ignore[attr-defined]
+        elif state is not None or sinks.path is not None:
+            state = state or usual_state(cast(Path, sinks.path))
+            self._folder = await self._desk.call(RunFolder, state, run_id)
+        if self._folder is None:
+            return
+        self._stack.push_async_callback(self._desk.call, self._folder.let_go)
         if self._fresh:
-            await self._desk.call(folder.forget_end)
-            if output is not None:  # the run whose output is taken over cannot go on
-                await self._desk.call(drop_run, state, owner_of(output))
+            await self.forget_end()
+            if state is not None and sinks.path is not None:
+                # The run whose output is taken over cannot go on.
+                await self._desk.call(drop_run, state, owner_of(sinks.path))
+
+    async def forget_end(self) -> None:
+        """It has not finished: it begins anew."""
+        if self._folder is not None:
+            await self._desk.call(self._folder.forget_end)
 
     async def end(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
         """What the run was and what came of it, if it has finished before.
@@ -77,7 +93,7 @@ class Standing:
 
     def of_another_version(self) -> ConfigurationError:
         """The error for what says of a finished run what this release does not know."""
-        where = "" if self._folder is None else self._folder.path
+        where = "" if self._folder is None else self._folder.where
         return ConfigurationError(
             f"what {where} says of a finished run is of another version, or damaged: forget it "
             "with fresh=True"
@@ -105,6 +121,15 @@ class Standing:
         if not self.known:
             await self._desk.call(self.checkpoint.commit, facts, [], _ALL)
 
+    async def spool(self) -> RowSpool:
+        """Where the rows of a source lie that is read once: gone with a run without a state."""
+        if self._folder is not None:
+            spool: RowSpool = await self._desk.call(self._folder.spool)
+            return spool
+        folder = TemporaryDirectory(prefix="altcraft-balance-")
+        self._stack.push_async_callback(self._desk.call, folder.cleanup)
+        return FileSpool(Path(folder.name) / ROWS)
+
     def has_outputs(self) -> None:
         """From now on the run can go on."""
         self.has_begun, self._leaves_nothing = True, False
@@ -124,7 +149,7 @@ class Standing:
             await self._desk.call(self._folder.drop)
         self.has_begun = False
 
-    async def _opened(self, folder: RunFolder) -> Checkpoint:
+    async def _opened(self, folder: RunState) -> Checkpoint:
         try:
             checkpoint: Checkpoint = await self._desk.call(folder.checkpoint)
         except ConfigurationError:  # it cannot be read
@@ -134,7 +159,7 @@ class Standing:
             checkpoint = await self._desk.call(folder.checkpoint)
         return checkpoint
 
-    async def _forget_unbegun(self, folder: RunFolder) -> None:
+    async def _forget_unbegun(self, folder: RunState) -> None:
         """A new run that got no output leaves nothing; what is unread is not new."""
         if self._leaves_nothing:
             await self._desk.call(folder.drop)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve
@@ -76,13 +75,13 @@ class RunWatch:
 
     # ── what the run is ──────────────────────────────────────────────────────────────────────
 
-    def describe(self, identity: Identity, info: SourceInfo, output: Path | None) -> None:
+    def describe(self, identity: Identity, info: SourceInfo, output: str) -> None:
         """The run has a name, a source and an output."""
         limits = self._client.settings.limits
         self._facts |= {
             "run_id": identity.run_id,
             "source": info.name,
-            "output": "" if output is None else str(output),
+            "output": output,
             "total": info.total,
             "total_is_exact": info.total_is_exact,
             "settings": {
@@ -93,6 +92,10 @@ class RunWatch:
                 **self._night,
             },
         }
+
+    def has_total(self, rows: int) -> None:
+        """The source has so many rows; they were counted."""
+        self._facts |= {"total": rows, "total_is_exact": True}
 
     @property
     def run_id(self) -> str:

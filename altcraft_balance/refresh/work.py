@@ -11,13 +11,15 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
 from altcraft_balance.policy.classify import is_fatal
+from altcraft_balance.refresh.before import Before
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.feed import Feed
 from altcraft_balance.refresh.outputs import Asked, Output
-from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.answer import of_outcome
 from altcraft_balance.refresh.rows.limits import FirstAnswers, MaxFailed
 from altcraft_balance.refresh.rows.plan import Plan
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.checkpoint import Checkpoint
 from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.writer import Writer, rows_at_once
@@ -36,7 +38,7 @@ class Work:
         client: who asks.
         source: what is read.
         plan: what is asked about a row.
-        sink: may refuse an amount.
+        sinks: may refuse an amount, and know what came before.
         outputs: where the rows go; they are open.
         checkpoint: what is known for certain.
         watch: what is counted.
@@ -52,7 +54,7 @@ class Work:
         client: BalanceClient,
         source: RowSource,
         plan: Plan,
-        sink: RowSink,
+        sinks: Sinks,
         outputs: Sequence[Output],
         checkpoint: Checkpoint,
         watch: RunWatch,
@@ -62,10 +64,11 @@ class Work:
         gives_up: bool,
         grace_s: float,
     ) -> None:
-        self._client, self._plan, self._refuses = client, plan, sink.refuses
+        self._client, self._plan, self._sinks = client, plan, sinks
         self._watch, self._max_failed, self._grace_s = watch, max_failed, grace_s
         # A run that has had other answers knows that it asks for the right thing.
         self._first_answers = None if watch.has_found else FirstAnswers()
+        self._refuses = sinks.refusal()
         self._is_stopping = False
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
@@ -78,6 +81,7 @@ class Work:
             facts=facts,
             most=rows_at_once(client.settings.limits.concurrency),
             failed=self._cut_short,
+            before=None if sinks.previous is None else Before(desk, plan, sinks.previous).look,
         )
         self.feed = Feed(
             desk,
@@ -87,6 +91,7 @@ class Work:
             self.writer,
             is_stopping=lambda: self._is_stopping,
             gives_up=gives_up,
+            has_twins=sinks.knows_rows,
         )
 
     async def do(self) -> bool:
@@ -109,10 +114,12 @@ class Work:
             self._is_stopping = True
             self._end_within(self._grace_s)
             self._limit_commit()
+            self._sinks.hurry(self._grace_s)
 
     async def close(self) -> None:
         """Let go of everything that the outputs and the checkpoint are called from."""
         self.writer.halt()  # first: to close the feed may wait for the block that is under way
+        self._sinks.hurry(0.0)
         try:
             await self.feed.close()
         finally:
@@ -169,8 +176,14 @@ class Work:
         asked.answers[number] = of_outcome(outcome, currency, program, refuses=self._refuses)
         asked.missing -= 1
         if not asked.missing:
-            self.writer.put(asked)
+            self._put(asked)
         self._look_for_sense(outcome)
+
+    def _put(self, asked: Asked) -> None:
+        self.writer.put(asked)
+        for twin in asked.twins or ():
+            twin.answer_as(asked)
+            self.writer.put(twin)
 
     def _concerns_all(self, outcome: Failed) -> bool:
         error = outcome.error

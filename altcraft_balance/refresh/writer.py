@@ -8,7 +8,7 @@ written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
@@ -42,6 +42,7 @@ class Writer:
         facts: what else the checkpoint keeps.
         most: rows that may be taken and not committed.
         failed: is called when a block could not be written.
+        before: is awaited with the rows of each block, before any of them is written.
 
     Attributes:
         waited_s: seconds for which there was no room since a block was not written yet.
@@ -57,11 +58,13 @@ class Writer:
         facts: dict[str, Any],
         most: int,
         failed: Callable[[], object],
+        before: Callable[[Sequence[Asked]], Awaitable[object]] | None = None,
     ) -> None:
         self._desk, self._checkpoint, self._outputs = desk, checkpoint, outputs
+        self._before = before
         self._tally, self._facts, self._failed = tally, facts, failed
         self._early = Early(self.durable)
-        self._is_on_loop = any(output.is_on_loop for output in outputs)
+        self._is_on_loop = before is not None or any(output.is_on_loop for output in outputs)
         self._most, self._taken = most, 0
         self._room = asyncio.Event()
         self._pending: list[Asked] = []
@@ -189,18 +192,17 @@ class Writer:
     async def _write(self, rows: list[Asked], tally: dict[str, Any]) -> None:
         for output in self._outputs:
             await output.begin()
+        if self._before is not None:
+            await self._before([row for row in rows if not row.is_known])
         await self._desk.call(self._early.add, rows)
         while due := await self._desk.call(self._early.due):
             for output in self._outputs:
                 await output.take(due)
-        await self._desk.call(self._commit, rows, tally)
-
-    def _commit(self, rows: Sequence[Asked], tally: dict[str, Any]) -> None:
         below = self.durable
         answers = [
             (row.number, row.answers) for row in rows if row.number >= below and not row.is_known
         ]
-        self._checkpoint.commit(self._known(tally), answers, below)
+        await self._desk.call(self._checkpoint.commit, self._known(tally), answers, below)
 
     def _known(self, tally: dict[str, Any]) -> dict[str, Any]:
         marks = [[output.mark, output.token] for output in self._outputs]

@@ -24,6 +24,7 @@ from altcraft_balance.refresh.port import Cell
 
 __all__ = [
     "BAD_INPUT",
+    "CELLS",
     "FAILED",
     "FOUND",
     "KIND",
@@ -46,6 +47,8 @@ FAILED: Final = "failed"
 BAD_INPUT: Final = "bad_input"
 NOT_ASKED: Final = "not_asked"
 STATUSES: Final = (FOUND, NOT_A_MEMBER, FAILED, BAD_INPUT, NOT_ASKED)
+#: How many cells an answer has; some amounts of the run before may follow.
+CELLS: Final = 10
 #: Where these stand in an answer.
 STATUS: Final = 4
 KIND: Final = 5

@@ -7,14 +7,15 @@ from typing import Any, Final, Literal
 
 from attrs import frozen
 
-from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import (
     BalanceQuery,
     Currency,
     CurrencyEid,
     CurrencyIid,
 )
-from altcraft_balance.refresh.port import Cell, Cells, Column, SourceInfo
+from altcraft_balance.refresh.port import Cell, Cells, Column, ColumnType, SourceInfo
+from altcraft_balance.refresh.rows.answer import CELLS
 from altcraft_balance.refresh.rows.cell_values import (
     MemberBy,
     currency_of,
@@ -23,21 +24,27 @@ from altcraft_balance.refresh.rows.cell_values import (
     program_or_none,
 )
 
-__all__ = ["Asking", "Plan", "guessed_column"]
+__all__ = ["LONGEST_KEY", "Asking", "Plan", "guessed_column"]
+
+#: Characters of what a row is known by, where there is one row for each: an index takes no more.
+LONGEST_KEY: Final = 500
 
 #: Our columns of the output, beside the member and those that are kept.
-ANSWER: Final = (
-    Column("total_balance", "amount"),
-    Column("active_balance", "amount"),
-    Column("currency"),
-    Column("loyalty_program_id", "integer"),
-    Column("status"),
-    Column("error_kind"),
-    Column("error_code", "integer"),
-    Column("error_text"),
-    Column("attempts", "integer"),
-    Column("looked_up_at", "time"),
+ANSWER: Final[tuple[tuple[str, ColumnType], ...]] = (
+    ("total_balance", "amount"),
+    ("active_balance", "amount"),
+    ("currency", "text"),
+    ("loyalty_program_id", "integer"),
+    ("status", "text"),
+    ("error_kind", "text"),
+    ("error_code", "integer"),
+    ("error_text", "text"),
+    ("attempts", "integer"),
+    ("looked_up_at", "time"),
 )
+#: Where these stand in an answer.
+_CURRENCY: Final = 2
+_PROGRAM: Final = 3
 
 
 @frozen(kw_only=True)
@@ -86,6 +93,8 @@ class Plan:
         info: what the source has.
         currency: the client's own currency, which is named in the output.
         program: the client's own program, likewise.
+        key: what rows are known by, if that is not the member; it is among those that are kept.
+        is_keyed: a row without what it is known by cannot be kept, and is not asked about.
 
     Attributes:
         columns: the output's columns.
@@ -97,7 +106,14 @@ class Plan:
     """
 
     def __init__(
-        self, asking: Asking, info: SourceInfo, *, currency: Currency | None, program: int | None
+        self,
+        asking: Asking,
+        info: SourceInfo,
+        *,
+        currency: Currency | None,
+        program: int | None,
+        key: str | None = None,
+        is_keyed: bool = False,
     ) -> None:
         self._info, self._match = info, matcher_of(asking.by)
         self.width = len(info.columns)
@@ -105,6 +121,10 @@ class Plan:
         self._program = self._optional(asking.program_column, "program_column")
         self._currency = self._optional(asking.currency_column, "currency_column")
         keep = info.columns if asking.keep == "all" else tuple(asking.keep)
+        if key is not None and key not in keep:
+            keep = (key, *keep)
+        self._key = self.member if key is None else self._index(key, "key")
+        self._is_keyed = is_keyed
         self._carried = [self.member] if asking.with_member else []
         self._carried += [self._index(name, "keep") for name in keep]
         self._currencies: Sequence[Currency | None] = asking.currencies or (None,)
@@ -120,6 +140,8 @@ class Plan:
             InvalidQuery: its values make none; the sentence shows none of them.
         """
         matching = self._match(cells[self.member])
+        if self._is_keyed:
+            _check_key(cells[self._key])
         if self._is_plain:  # nearly always, and a third quicker
             return [BalanceQuery(matching, tag=(row, 0))]
         program = None if self._program is None else program_of(cells[self._program])
@@ -149,19 +171,23 @@ class Plan:
                 name = name if given is None or given == "" else str(given)
             yield name, program
 
+    def key(self, cells: Cells, answer: Cells) -> tuple[Cell, Cell, Cell]:
+        """What a row of output is known by: the key's or the member's cell, program, currency."""
+        return _cell(cells, self._key), answer[_PROGRAM], answer[_CURRENCY]
+
     def output(self, cells: Cells, answer: Cells) -> list[Cell]:
         """A row of the output: the member, what is kept, the answer."""
         try:
-            return [*[cells[index] for index in self._carried], *answer]
+            return [*[cells[index] for index in self._carried], *answer[:CELLS]]
         except IndexError:  # a bad row may have fewer
-            return [*[_cell(cells, index) for index in self._carried], *answer]
+            return [*[_cell(cells, index) for index in self._carried], *answer[:CELLS]]
 
     def _output_columns(self, keep: Sequence[str], asking: Asking) -> tuple[Column, ...]:
         types = self._info.types
         member = [("member", self._info.columns[self.member])] if asking.with_member else []
-        ours = [Column(asking.prefix + name, types.get(was, "text")) for name, was in member]
+        ours = [Column(asking.prefix + name, types.get(was, "text"), name) for name, was in member]
         kept = [Column(name, types.get(name, "text")) for name in keep]
-        answer = [Column(asking.prefix + column.name, column.type) for column in ANSWER]
+        answer = [Column(asking.prefix + name, kind, name) for name, kind in ANSWER]
         columns = (*ours, *kept, *answer)
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -200,6 +226,13 @@ def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
     ways = ("email", "phone", "profile_id")
     found = [(name.strip().lower(), name) for name in columns if name.strip().lower() in ways]
     return found[0] if len(found) == 1 else None
+
+
+def _check_key(cell: Cell) -> None:
+    if cell is None or cell == "":
+        raise InvalidQuery("its key is empty: the row could not be kept")
+    if len(str(cell)) > LONGEST_KEY:
+        raise InvalidQuery(f"its key has more than {LONGEST_KEY} characters: it could not be kept")
 
 
 def _named(currency: Currency | None) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from itertools import count, islice
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import evolve
 
@@ -30,14 +30,14 @@ class _Part:
 
     def describe(self) -> SourceInfo:
         """What this part of the source has."""
-        return self.part_of(self._source.describe())
+        return self.part_of(cast(SourceInfo, self._source.describe()))
 
     @abstractmethod
     def part_of(self, info: SourceInfo) -> SourceInfo:
         """The same of a source with this `info`."""
 
     async def _awaited(self) -> SourceInfo:
-        return self.part_of(await self._source.describe())  # type: ignore[misc]
+        return self.part_of(await cast(Awaitable[SourceInfo], self._source.describe()))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)

@@ -1,7 +1,7 @@
 """Where a run's state lies: a folder with its name, locked while a process works on it.
 
-It holds the checkpoint and, of a run that reads standard input, the input. When the run has
-finished, there is only what says so: ``finished.json``.
+It holds the checkpoint and, of a run that reads a database, the rows that it has read. When the run
+has finished, there is only what says so: ``finished.json``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.checkpoint import FileCheckpoint
 from altcraft_balance.refresh.state.lock import Lock
+from altcraft_balance.refresh.state.row_spool import FileSpool
 
 __all__ = [
     "CHECKPOINT",
     "FINISHED",
+    "ROWS",
     "STATE",
     "RunFolder",
     "checked_run_id",
@@ -31,6 +33,7 @@ __all__ = [
 
 CHECKPOINT: Final = "checkpoint.sqlite"
 FINISHED: Final = "finished.json"
+ROWS: Final = "rows.spool"
 STATE: Final = ".altcraft-balance"
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
@@ -60,6 +63,7 @@ class RunFolder:
 
     def __init__(self, state: Path, run_id: str) -> None:
         self.path = state / run_id
+        self.where = str(self.path)
         self._state_was_there = state.is_dir()
         with disk.writing(self.path):
             self._lock = _made_and_locked(
@@ -76,6 +80,10 @@ class RunFolder:
     def checkpoint(self) -> FileCheckpoint:
         """The run's checkpoint."""
         return FileCheckpoint(self.path / CHECKPOINT)
+
+    def spool(self) -> FileSpool:
+        """Where the rows of a source lie that is read once."""
+        return FileSpool(self.path / ROWS)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """The run has finished: say so, and keep nothing else."""

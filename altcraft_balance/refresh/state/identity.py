@@ -12,12 +12,15 @@ from attrs import frozen
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import RowSink, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.folder import checked_run_id
 from altcraft_balance.settings import ClientSettings
 
 __all__ = ["Identity"]
 
 _INPUT: Final = "input"
+#: What checkpoints have called it from the beginning.
+_OUTPUT: Final = {"sink": "output"}
 
 
 @frozen
@@ -38,7 +41,7 @@ class Identity:
         run_id: str | None,
         info: SourceInfo,
         asking: Asking,
-        sinks: Mapping[str, RowSink | None],
+        sinks: Sinks,
         client: ClientSettings,
     ) -> Identity:
         """Of a run that its user has named, or that is called by what it is."""
@@ -46,8 +49,10 @@ class Identity:
             _INPUT: info.fingerprint,
             **_of_asking(asking),
             **_of_client(client),
-            **{name: _of_sink(sink) for name, sink in sinks.items() if sink is not None},
+            **{_OUTPUT.get(name, name): _of_sink(sink) for name, sink in sinks.named().items()},
         }
+        if sinks.previous is not None:
+            facts["previous"] = sinks.previous.fingerprint
         if run_id is not None:
             return cls(checked_run_id(run_id), facts)
         text = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)

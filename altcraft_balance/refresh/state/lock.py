@@ -29,7 +29,7 @@ class Lock:
     """
 
     def __init__(self, path: Path, trouble: str, *, is_folder: bool = False) -> None:
-        self._path = path
+        self.path = path
         # Asked for, not looked up: a folder that goes meanwhile must not come back as a file.
         flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         while True:
@@ -60,7 +60,7 @@ class Lock:
     def is_there(self) -> bool:
         """Whether what is locked is still what its path names."""
         try:
-            there = self._path.stat()
+            there = self.path.stat()
         except FileNotFoundError:
             return False
         return os.path.samestat(there, os.fstat(self._descriptor))

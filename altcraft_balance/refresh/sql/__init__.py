@@ -1,0 +1,1 @@
+"""Databases as sources and sinks, by SQLAlchemy (extra ``sql``)."""

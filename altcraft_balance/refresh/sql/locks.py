@@ -1,0 +1,87 @@
+"""Locks by which one process alone writes to a table, and works on a run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.sql.database import Database
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.lock import Lock
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["Locks"]
+
+#: A client that vanished without a word holds its locks until the server has noticed.
+_KEEPALIVE: Final = {"idle": 30, "interval": 10, "count": 3}
+
+
+class Locks:
+    """PostgreSQL's advisory locks, held by the session; or a file beside SQLite's.
+
+    Args:
+        database: where.
+        names: what is locked.
+    """
+
+    def __init__(self, database: Database, names: Sequence[str]) -> None:
+        self._database, self._names = database, sorted(names)
+        self._file: Lock | None = None
+        self._had_them = False
+
+    async def open(self) -> None:
+        """Take what is no session's.
+
+        Raises:
+            ConfigurationError: another process has it.
+        """
+        if (file := self._database.file) is None:
+            return
+        path = Path(f"{file}.altcraft-balance.lock")
+        trouble = f"another process is refreshing a table of {self._database.shown}"
+        with disk.writing(path):
+            self._file = await asyncio.to_thread(Lock, path, trouble)
+
+    async def take(self, connection: AsyncConnection) -> None:
+        """Take what belongs to a session, for a new one.
+
+        Raises:
+            ConfigurationError: another process has it.
+            TimeoutError: likewise, while we lost our session: the server may hold that still.
+        """
+        if self._database.dialect != "postgresql":
+            return
+        from sqlalchemy import text
+
+        for setting, value in _KEEPALIVE.items():
+            await connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
+        for name in self._names:
+            taken = await connection.scalar(
+                text("SELECT pg_try_advisory_lock(:number)"), {"number": _number_of(name)}
+            )
+            if not taken and self._had_them:
+                raise TimeoutError(f"the lock of {name} is held by another session")
+            if not taken:
+                raise ConfigurationError(
+                    f"another process is refreshing the {name} of {self._database.shown}"
+                )
+        await connection.commit()
+        self._had_them = True
+
+    def let_go(self) -> None:
+        """Another process may have them; those of a session went with it."""
+        if self._file is not None:
+            disk.remove(self._file.path)
+            self._file.let_go()
+            self._file = None
+
+
+def _number_of(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,164 @@
+"""The table of balances: a row for each member, program and currency, as it was last answered.
+
+A night in which everything fails leaves the balances as they were: what a failed lookup may touch
+is a statement of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.port import Cells, Column
+from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A_MEMBER
+from altcraft_balance.refresh.rows.delta import Amounts, RowKey
+from altcraft_balance.refresh.rows.plan import LONGEST_KEY
+from altcraft_balance.refresh.sql import upsert
+from altcraft_balance.refresh.sql.columns import TableColumns, plain_amount
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["BalanceTable"]
+
+#: Room on a page for new versions of its rows: then no index has to be touched.
+_FILL_FACTOR: Final = 80
+
+
+class BalanceTable:
+    """The table `name`, with a schema before a dot if it has one, for rows of these columns.
+
+    Args:
+        dialect: ``postgresql`` or ``sqlite``.
+        name: the table's.
+        columns: what they are.
+    """
+
+    def __init__(self, dialect: str, name: str, columns: TableColumns) -> None:
+        from sqlalchemy.dialects import postgresql, sqlite
+
+        self._columns, self._is_sqlite = columns, dialect == "sqlite"
+        self._table = self._made(name)
+        insert = sqlite.insert if self._is_sqlite else postgresql.insert
+        self._answered = upsert.of_answers(self._table, columns, insert(self._table))
+        self._troubled = upsert.of_troubles(columns, insert(self._table))
+
+    async def make(self, connection: AsyncConnection) -> None:
+        """Make it when it is missing, and see that it is as it has to be.
+
+        Raises:
+            ConfigurationError: a table of that name lacks a column, or its key.
+        """
+        await connection.run_sync(lambda plain: self._table.create(plain, checkfirst=True))
+        await connection.run_sync(self._check)
+
+    async def write(self, connection: AsyncConnection, rows: Iterable[Cells]) -> None:
+        """Put `rows` into the table; of those with one key the last that was answered counts."""
+        answered: dict[tuple[Any, ...], dict[str, Any]] = {}
+        troubled: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for values in map(self._columns.values, rows):
+            if (key := self._key_in(values)) is None:
+                continue  # nobody could find it again
+            status = values[self._columns.named["status"]]
+            if status in (FOUND, NOT_A_MEMBER):
+                answered[key] = self._as_answered(values)
+            elif status in (FAILED, BAD_INPUT):
+                troubled[key] = self._as_tried(values)
+        for statement, those in (
+            (self._answered, answered),
+            (self._troubled, {key: troubled[key] for key in troubled if key not in answered}),
+        ):
+            if those:  # in the order of their keys, which spares deadlocks
+                await connection.execute(statement, [those[key] for key in sorted(those)])
+
+    async def amounts(
+        self, connection: AsyncConnection, keys: Sequence[RowKey]
+    ) -> list[Amounts | None]:
+        """What the table has of each of `keys`; None where it has no such row."""
+        from sqlalchemy import select
+
+        columns, named = self._table.columns, self._columns.named
+        members = [None if cell in (None, "") else self._columns.member(cell) for cell, *_ in keys]
+        names = (*self._columns.key, named["total_balance"], named["active_balance"])
+        wanted = select(*(columns[name] for name in names)).where(
+            columns[self._columns.key[0]].in_(sorted({m for m in members if m is not None}))
+        )
+        found = {tuple(row[:3]): row[3:] for row in await connection.execute(wanted)}
+        return [
+            _amounts(found.get((member, program, currency or "")))
+            for member, (_, program, currency) in zip(members, keys, strict=True)
+        ]
+
+    def _as_answered(self, values: dict[str, Any]) -> dict[str, Any]:
+        named = self._columns.named
+        values[named["changed_at"]] = values[named["looked_up_at"]]
+        return values
+
+    def _as_tried(self, values: dict[str, Any]) -> dict[str, Any]:
+        named = self._columns.named
+        at, values[named["looked_up_at"]] = values[named["looked_up_at"]], None
+        values[named["tried_at"]] = at or self._now()
+        return values
+
+    def _now(self) -> datetime | str:
+        now = datetime.now(UTC)
+        return now.isoformat(timespec="milliseconds") if self._is_sqlite else now
+
+    def _key_in(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        key = tuple(values[name] for name in self._columns.key)
+        is_whole = key[0] not in (None, "") and key[1] is not None
+        return key if is_whole and len(str(key[0])) <= LONGEST_KEY else None
+
+    def _made(self, name: str) -> Any:
+        import sqlalchemy as sa
+
+        schema, _, name = name.rpartition(".")
+        columns = self._columns
+        return sa.Table(
+            name,
+            sa.MetaData(schema=schema or None),
+            *(
+                sa.Column(c.name, self._type(c), nullable=c.name not in columns.key)
+                for c in columns.all
+            ),
+            sa.PrimaryKeyConstraint(*columns.key),
+            postgresql_with={"fillfactor": _FILL_FACTOR},
+        )
+
+    def _type(self, column: Column) -> Any:
+        import sqlalchemy as sa
+
+        types: dict[str, Any] = {
+            "integer": sa.BigInteger(),
+            "number": sa.Double(),
+            "boolean": sa.Boolean(),
+        }
+        if column.role != "kept" and not self._is_sqlite:
+            types |= {"amount": sa.Numeric(), "time": sa.DateTime(timezone=True)}
+        return types.get(column.type, sa.Text())
+
+    def _check(self, connection: Connection) -> None:
+        import sqlalchemy as sa
+
+        looking, name, schema = sa.inspect(connection), self._table.name, self._table.schema
+        there = {column["name"] for column in looking.get_columns(name, schema)}
+        if missing := [column.name for column in self._columns.all if column.name not in there]:
+            raise ConfigurationError(
+                f"the table {self._table} has no column {missing[0]!r}: name another table, which "
+                "is made when it is missing"
+            )
+        keys: list[Any] = [looking.get_pk_constraint(name, schema)["constrained_columns"]]
+        keys += [found["column_names"] for found in looking.get_unique_constraints(name, schema)]
+        keys += [i["column_names"] for i in looking.get_indexes(name, schema) if i["unique"]]
+        if set(self._columns.key) not in map(set, keys):
+            raise ConfigurationError(
+                f"the table {self._table} has no unique key of {', '.join(self._columns.key)}, by "
+                "which its rows must be known"
+            )
+
+
+def _amounts(row: Any) -> Amounts | None:
+    return None if row is None else (plain_amount(row[0]), plain_amount(row[1]))

@@ -1,0 +1,99 @@
+"""What a database's errors mean: it is away for a while, or what was asked of it cannot be.
+
+Neither SQLAlchemy's text nor a driver's is shown as it is: they quote statements and values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from altcraft_balance.errors import ConfigurationError
+
+__all__ = ["DatabaseAway", "is_passing", "named", "telling"]
+
+#: By PostgreSQL's classes of SQLSTATE: connection, resources, operator, serialization, and what
+#: a standby says that is not the primary any more.
+#: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_PASSING: Final = ("08", "53", "57P", "40", "25006", "55P03")
+#: Classes whose texts speak of the schema, the user's own statement or the login, never of values.
+_MAY_BE_SHOWN: Final = ("42", "28", "3D", "3F", "0A")
+
+
+class DatabaseAway(ConnectionError):
+    """A database was away for longer than one waits: the run goes on when it is back."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may succeed a little later."""
+    from sqlalchemy import exc
+
+    if isinstance(error, OSError | TimeoutError | asyncio.IncompleteReadError):
+        return True
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, exc.TimeoutError)
+    if error.connection_invalidated or _state_of(error).startswith(_PASSING):
+        return True
+    text = str(error.orig)
+    # SQLite has no codes in its text; a driver's own troubles with a connection have none at all.
+    is_busy = "database is locked" in text or "disk is full" in text
+    return is_busy or isinstance(error, exc.InterfaceError) or "connection" in text
+
+
+def named(error: BaseException) -> str:
+    """`error` in a few words, without a value of anybody's."""
+    from sqlalchemy import exc
+
+    if isinstance(error, OSError):
+        return (error.strerror or "the connection was refused or lost").lower()
+    if not isinstance(error, exc.DBAPIError):
+        return type(error).__name__
+    state, text = _state_of(error), _text_of(error)
+    if state.startswith(_MAY_BE_SHOWN) or (not state and _is_sqlite(error)):
+        return text
+    return " ".join(filter(None, (_cause(error), state)))
+
+
+@contextmanager
+def telling(where: str) -> Iterator[None]:
+    """Within it, what a database has against something is one sentence that names `where`.
+
+    Raises:
+        DatabaseAway: it cannot be reached now.
+        ConfigurationError: what is asked of it cannot be.
+    """
+    from sqlalchemy import exc
+
+    trouble: Exception
+    try:
+        yield
+        return
+    except DatabaseAway:
+        raise
+    except (exc.DBAPIError, OSError, TimeoutError) as error:
+        text = named(error)
+        if is_passing(error):
+            trouble = DatabaseAway(111, f"{where} cannot be reached: {text}")
+        else:
+            trouble = ConfigurationError(f"{where}: {text}")
+    raise trouble
+
+
+def _state_of(error: Any) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
+
+
+def _is_sqlite(error: Any) -> bool:
+    return "sqlite" in type(error.orig).__module__
+
+
+def _text_of(error: Any) -> str:
+    """The driver's first line, without the names of its classes."""
+    text = str(error.orig).partition("\n")[0]
+    return text.rpartition(">: ")[2] if text.startswith("<class") else text
+
+
+def _cause(error: Any) -> str:
+    return type(error.orig.__cause__ or error.orig).__name__
