@@ -16,6 +16,7 @@ from altcraft_balance.cli.dry_run import show_dry_run
 from altcraft_balance.cli.exits import ExitCode
 from altcraft_balance.cli.files import Files, check_distinct
 from altcraft_balance.cli.kept_summary import Kept, kept_summary
+from altcraft_balance.cli.night_options import night_of
 from altcraft_balance.cli.plain_source import DescribedSource
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_run import Refresh
@@ -25,6 +26,7 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
+from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
@@ -68,6 +70,8 @@ def refresh(
     state: told_by.State = None,
     fresh: told_by.Fresh = False,
     finish: told_by.Finish = False,
+    stop_at: told_by.StopAt = None,
+    max_duration: told_by.MaxDuration = None,
     dry_run: told_by.DryRun = False,
     progress: told_by.Progress = "auto",
     base_url: options.BaseUrl = None,
@@ -92,6 +96,7 @@ def refresh(
     rate_store: options.RateStore = None,
     rate_name: options.RateName = None,
     rate_workers: options.RateWorkers = None,
+    time_zone: options.TimeZone = None,
 ) -> int:
     """Look up the members in a file, and write a row for each, in order.
 
@@ -102,14 +107,14 @@ def refresh(
     check_distinct(told)  # before anything is written, and a summary is written on every exit
     with kept_summary(told.summary, told.input) as kept:
         with options.called_as_given(context), called(CALLED):
-            files = Files.of(told)
+            files, night = Files.of(told), night_of(told)
         asks, needs_program = not told.dry_run, told.program_column is None
         arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
         with options.called_as_given(context), called(CALLED):
-            return _refresh(told, files, BalanceClient(**arguments), kept)
+            return _refresh(told, files, BalanceClient(**arguments), kept, night)
 
 
-def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept) -> ExitCode:
+def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept, night: Night) -> ExitCode:
     with ExitStack() as stack:
         with stoppable():
             spool = _spool(stack, files)
@@ -124,7 +129,13 @@ def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept) -> Exi
                 )
                 return ExitCode.DONE
         work = Refresh(
-            told=told, files=files, source=source, asking=asking, client=client, kept=kept
+            told=told,
+            files=files,
+            source=source,
+            asking=asking,
+            client=client,
+            kept=kept,
+            night=night,
         )
         try:
             return work.do()

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["milliseconds", "plural", "span"]
+import re
+from typing import Final
+
+__all__ = ["duration_s", "milliseconds", "plural", "span"]
+
+_DURATION: Final = re.compile(
+    r"(?=[\d.])" + "".join(rf"(?:(\d+|\d*\.\d+){unit})?" for unit in "hms") + r"\Z",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def duration_s(text: str) -> float | None:
+    """The seconds in ``90s``, ``30m``, ``7h`` or ``1h30m``; None for other texts."""
+    found = _DURATION.match("".join(text.split()))
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def milliseconds(seconds: float | None) -> str:
