@@ -18,8 +18,6 @@ NEXT_NIGHT = {ExitCode.STOPPED}
 #: Codes after which the same command ends in the same way.
 IN_VAIN = {ExitCode.USAGE, ExitCode.FAILURES, ExitCode.REFUSED}
 
-pytestmark = pytest.mark.skipif(not SECTION, reason="README has no such section yet")
-
 
 def block(kind):
     """The section's block in that language."""
