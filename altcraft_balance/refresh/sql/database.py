@@ -136,7 +136,7 @@ def _url_of(sqlalchemy: Any, dsn: str | Secret) -> URL:
             return sqlalchemy.make_url(HiddenStr(f"{_DRIVERS.get(scheme, scheme)}://{rest}"))  # type: ignore[no-any-return]
         except (sqlalchemy.exc.ArgumentError, ValueError):
             trouble = "is not a database's URL"
-    raise ConfigurationError(f"the dsn {trouble}: give one {_EXAMPLES}")
+    raise ConfigurationError(f"dsn {trouble}: give one {_EXAMPLES}")
 
 
 def _revealed(dsn: str | Secret) -> tuple[HiddenStr, str]:

@@ -43,7 +43,7 @@ class SqlSource:
         self._query = query.strip().rstrip(";").rstrip()
         if not self._query:
             raise ConfigurationError(
-                "the query is empty: give one such as 'select id, email from members'"
+                "query is empty: give one such as 'select id, email from members'"
             )
         self._database = Database(dsn, "SqlSource")
         self.name = f"the query on {self._database.shown}"
