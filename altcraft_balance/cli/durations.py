@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["milliseconds", "plural", "span"]
+import re
+from typing import Final
+
+from altcraft_balance.errors import ConfigurationError
+
+__all__ = ["duration_s", "milliseconds", "plural", "span"]
+
+_DURATION: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?\Z")
+
+
+def duration_s(text: str, option: str) -> float:
+    """The seconds of ``90s``, ``30m``, ``7h``, ``1h30m``.
+
+    Raises:
+        ConfigurationError: it is no duration; the sentence names `option`.
+    """
+    found = _DURATION.match(text.strip())
+    if not text.strip() or found is None:
+        raise ConfigurationError(
+            f"{option} must be a duration such as 90s, 30m, 7h or 1h30m, not {text!r}"
+        )
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
 
 
 def milliseconds(seconds: float | None) -> str:
