@@ -89,7 +89,9 @@ class Run:
         self._watch.ends("stopped")
         if self._work is not None:
             self._work.stop()
-        elif (interrupt := getattr(self._source, "interrupt", None)) is not None:
+            return
+        self._sinks.hurry(self._options.grace_s)  # one may wait for its database
+        if (interrupt := getattr(self._source, "interrupt", None)) is not None:
             interrupt()  # it is being read for the first time, which may take minutes
 
     def summary(self) -> RefreshSummary:
