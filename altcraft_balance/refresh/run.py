@@ -148,6 +148,7 @@ class Run:
         known = {**standing.known, **facts}
         if info.is_live:
             await self._spool(stack, info, standing)
+            facts["summary"] = self._watch.kept()  # its total is exact now
         outputs = await self._outputs(stack, info, plan, known)
         standing.has_outputs()
         if known.get("is_whole") or await self._ask(stack, plan, outputs, standing, facts):

@@ -14,7 +14,7 @@ from altcraft_balance.refresh.rows.delta import Amounts, RowKey
 from altcraft_balance.refresh.sql.columns import TableColumns
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.link import Link
-from altcraft_balance.refresh.sql.locks import Locks
+from altcraft_balance.refresh.sql.locks import Locks, run_lock
 from altcraft_balance.refresh.sql.shelf import StateTable
 from altcraft_balance.refresh.sql.state import SqlState
 from altcraft_balance.refresh.sql.table import BalanceTable
@@ -84,7 +84,7 @@ class SqlSink(RowSink):
             ConnectionError: the database cannot be reached.
         """
         state = StateTable(self._name.rpartition(".")[0] or None)
-        locks = Locks(self._database, [f"table {self._name}", f"run {run_id}"])
+        locks = Locks(self._database, [f"table {self._name}", run_lock(run_id)])
         await locks.open()
         self._link = Link(self._database, self._patience_s, locks.take, self.tell)
         try:

@@ -53,6 +53,8 @@ def named(error: BaseException) -> str:
     state, text = _state_of(error), _text_of(error)
     if state.startswith(_MAY_BE_SHOWN) or (not state and _is_sqlite(error)):
         return text
+    if not state and isinstance(error, exc.InterfaceError):
+        return "the connection was lost"
     return " ".join(filter(None, (_cause(error), state)))
 
 
