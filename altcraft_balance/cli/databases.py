@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Databases"]
 
 _SOURCE: Final = {"SqlSource": "--from-sql", "query": "--from-sql", "dsn": "--from-dsn"}
+_PATIENCE_S: Final = 600.0
 _SINK: Final = {"SqlSink": "--to-sql", "table": "--to-sql", "dsn": "--to-dsn"}
 
 
@@ -73,11 +74,18 @@ def _sink(told: Told, dsn: HiddenStr | Secret | None) -> SqlSink | None:
         )
     from altcraft_balance.refresh.sql.sink import SqlSink
 
-    patience = {}
-    if told.sink_patience is not None:
-        patience = {"patience_s": duration_s(told.sink_patience, "--sink-patience")}
     with called(_in_words(_SINK, dsn)):
-        return SqlSink(told.to_sql, dsn, key=told.key, **patience)
+        return SqlSink(told.to_sql, dsn, key=told.key, patience_s=_patience_s(told))
+
+
+def _patience_s(told: Told) -> float:
+    text = told.sink_patience
+    seconds = _PATIENCE_S if text is None else duration_s(text)
+    if seconds is None:
+        raise ConfigurationError(
+            f"--sink-patience must be a duration such as 90s, 30m, 7h or 1h30m, not {text!r}"
+        )
+    return seconds
 
 
 def _in_words(names: dict[str, str], dsn: HiddenStr | Secret) -> dict[str, str]:

@@ -5,26 +5,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from altcraft_balance.errors import ConfigurationError
-
 __all__ = ["duration_s", "milliseconds", "plural", "span"]
 
-_DURATION: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?\Z")
+_DURATION: Final = re.compile(
+    r"(?=[\d.])" + "".join(rf"(?:(\d+|\d*\.\d+){unit})?" for unit in "hms") + r"\Z",
+    re.ASCII | re.IGNORECASE,
+)
 
 
-def duration_s(text: str, option: str) -> float:
-    """The seconds of ``90s``, ``30m``, ``7h``, ``1h30m``.
-
-    Raises:
-        ConfigurationError: it is no duration; the sentence names `option`.
-    """
-    found = _DURATION.match(text.strip())
-    if not text.strip() or found is None:
-        raise ConfigurationError(
-            f"{option} must be a duration such as 90s, 30m, 7h or 1h30m, not {text!r}"
-        )
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
+def duration_s(text: str) -> float | None:
+    """The seconds in ``90s``, ``30m``, ``7h`` or ``1h30m``; None for other texts."""
+    found = _DURATION.match("".join(text.split()))
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def milliseconds(seconds: float | None) -> str:
