@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -22,6 +22,8 @@ __all__ = ["SqlSource"]
 
 _T = TypeVar("_T")
 _WRITES: Final = "the query must be one that reads, and gives rows"
+#: Of SQLite's machine, which does some millions in a second.
+_STEPS: Final = 10_000
 _READ_ONLY: Final = "25006"
 _AT_ONCE: Final = 1_000
 
@@ -53,7 +55,7 @@ class SqlSource:
         self._cells = SourceCells((), [])
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[Any] | None = None
-        self._break_off: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._is_cut = False
         self._is_interrupted = False
 
     def interrupt(self) -> None:
@@ -124,7 +126,7 @@ class SqlSource:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._is_cut = asyncio.get_running_loop(), False
         engine = self._database.engine()
         try:
             with telling(self._database.shown), _reading():
@@ -132,16 +134,16 @@ class SqlSource:
                     await self._prepare(connection)
                     yield connection
         finally:
-            self._loop = self._break_off = None  # a loop may be closed when somebody interrupts
+            self._loop = None  # a loop may be closed when somebody interrupts
             await engine.dispose()
 
     async def _prepare(self, connection: AsyncConnection) -> None:
         if self._database.dialect == "postgresql":
             await connection.execution_options(postgresql_readonly=True)
         elif self._database.dialect == "sqlite":
-            # Its thread goes on with a query that nobody waits for any more.
+            # Its thread would go on with a query that nobody waits for any more.
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            self._break_off = driver.interrupt
+            await driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
 
     async def _interruptibly(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What `work` gives; `interrupt`, or a cancel, ends it wherever it is."""
@@ -162,13 +164,10 @@ class SqlSource:
         return cast(_T, reading.result())
 
     def _cut_short(self) -> None:
-        if self._reading is None:
-            return
-        if self._break_off is not None:
-            breaking = asyncio.create_task(self._break_off())
-            breaking.add_done_callback(_heard)
-        self._reading.add_done_callback(_heard)
-        self._reading.cancel()
+        if self._reading is not None:
+            self._is_cut = True
+            self._reading.add_done_callback(_heard)
+            self._reading.cancel()
 
 
 @contextmanager
