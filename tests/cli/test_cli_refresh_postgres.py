@@ -72,7 +72,8 @@ def start(child, serve, monkeypatch, postgres):
             table = ("--to-sql", "balances", "--progress", "plain", *arguments)
             process = child("refresh", "--from-sql", query, *FROM, *table)
             before = server.requests
-            _wait_for(lambda: server.requests > before + 300, process)
+            # More than may be asked before a block is committed.
+            _wait_for(lambda: server.requests > before + 700, process)
             return process
 
         yield started
