@@ -27,6 +27,7 @@ async def main() -> None:
 assert "site-packages" in str(HOME), HOME
 assert (HOME / "py.typed").is_file(), "py.typed is not in the wheel"
 assert (HOME / "codec" / "protocol.md").is_file(), "the protocol's page is not in the wheel"
+assert (HOME / "refresh" / "report" / "style.css").is_file(), "the style is not in the wheel"
 assert importlib.util.find_spec("tests") is None, "the tests are in the wheel"
 assert importlib.metadata.version("altcraft-balance") == altcraft_balance.__version__
 asyncio.run(main())

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from altcraft_balance.refresh.port import RowSink as RowSink
     from altcraft_balance.refresh.port import RowSource as RowSource
     from altcraft_balance.refresh.port import SourceInfo as SourceInfo
+    from altcraft_balance.refresh.previous import PreviousFile as PreviousFile
     from altcraft_balance.refresh.sql.sink import SqlSink as SqlSink
     from altcraft_balance.refresh.sql.source import SqlSource as SqlSource
     from altcraft_balance.refresh.summary import RefreshSummary as RefreshSummary
@@ -110,6 +111,7 @@ _HOMES: Final = {
     "refresh.files.parquet_sink": ("ParquetSink",),
     "refresh.files.parquet_source": ("ParquetSource",),
     "refresh.port": ("BadRow", "Column", "Opening", "RowSink", "RowSource", "SourceInfo"),
+    "refresh.previous": ("PreviousFile",),
     "refresh.sql.sink": ("SqlSink",),
     "refresh.sql.source": ("SqlSource",),
     "refresh.summary": ("RefreshSummary",),

@@ -22,7 +22,7 @@ FACE = {
     "SharedRate",
     *("refresh_balances", "RefreshSummary", "RowSource", "RowSink", "SourceInfo", "BadRow"),
     *("Column", "Opening", "CsvSource", "CsvSink", "JsonLinesSource", "JsonLinesSink"),
-    *("ParquetSource", "ParquetSink", "SqlSource", "SqlSink"),
+    *("ParquetSource", "ParquetSink", "SqlSource", "SqlSink", "PreviousFile"),
     *("AltcraftBalanceError", "ConfigurationError", "InvalidQuery", "ClientClosed"),
     *("ConnectionFailed", "TlsRefused", "AttemptTimeout", "DeadlineExceeded", "RateLimited"),
     *("CircuitOpen", "HttpStatusError", "RedirectRefused", "UnexpectedReply", "ApiError"),
@@ -31,7 +31,7 @@ FACE = {
 
 #: What does something, and needs something for it.
 WORKERS = {"BalanceClient", "Sandbox", "refresh_balances", "JsonLinesSource", "JsonLinesSink"}
-WORKERS |= {"SqlSource", "SqlSink"}
+WORKERS |= {"SqlSource", "SqlSink", "PreviousFile"}
 
 
 def child(code):

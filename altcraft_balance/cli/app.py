@@ -15,6 +15,7 @@ from altcraft_balance.cli.demo import demo
 from altcraft_balance.cli.exits import MEANINGS, CannotWrite, ExitCode, code_of
 from altcraft_balance.cli.get import get
 from altcraft_balance.cli.refresh import refresh
+from altcraft_balance.cli.report import report
 from altcraft_balance.cli.sandbox import faults_help, sandbox
 from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
 from altcraft_balance.cli.status import status
@@ -64,6 +65,7 @@ def _app() -> typer.Typer:
     app.command("get", epilog=_epilog("--email", "GET_EMAIL"))(get)
     app.command("refresh", epilog=_epilog("--by", "REFRESH_BY"))(refresh)
     app.command("status", epilog=_epilog("--json", "STATUS_JSON"))(status)
+    app.command("report", epilog=_epilog("--out", "REPORT_OUT"))(report)
     faults = faults_help()
     app.command("sandbox", epilog=_epilog("--port", "SANDBOX_PORT", faults))(sandbox)
     app.command("demo", epilog=_epilog("--members", "DEMO_MEMBERS"))(demo)

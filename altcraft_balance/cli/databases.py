@@ -8,9 +8,9 @@ import typer
 from attrs import frozen
 
 from altcraft_balance.cli.dsn import dsn_of
-from altcraft_balance.cli.durations import duration_s
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.durations import duration_s
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.wording import called
 

@@ -25,7 +25,6 @@ from altcraft_balance.cli.demo_check import (
     member,
     write_members,
 )
-from altcraft_balance.cli.durations import milliseconds, plural, span
 from altcraft_balance.cli.exits import ExitCode
 from altcraft_balance.cli.refresh_progress import telling
 from altcraft_balance.cli.sandbox import Seed
@@ -34,6 +33,7 @@ from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import counts
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail
+from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking

@@ -7,7 +7,6 @@ from typing import Final
 
 from attrs import define, evolve
 
-from altcraft_balance.cli.durations import span
 from altcraft_balance.cli.plain_source import described, plain_rows
 from altcraft_balance.cli.show import harmless, rows, screen
 from altcraft_balance.client import BalanceClient
@@ -15,6 +14,7 @@ from altcraft_balance.codec.request import RequestEncoder, member_fields
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.matchings import RawMatching
 from altcraft_balance.models import BalanceQuery
+from altcraft_balance.refresh.durations import span
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.sinks import Sinks

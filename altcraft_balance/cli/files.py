@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.compression import format_suffix
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
+from altcraft_balance.refresh.files.lake_url import LakeUrl, is_url, local_path
 from altcraft_balance.refresh.port import RowSink, RowSource
 
 __all__ = ["STANDARD", "Files", "check_distinct"]
@@ -55,6 +56,7 @@ class Files:
         Raises:
             ConfigurationError: one is of a format that is not known, or two are the same.
         """
+        told = _with_paths(told)
         if told.out is None and told.to_sql is None:
             raise ConfigurationError(
                 "--out must say where the balances go: a file, or -; or --to-sql a table"
@@ -105,13 +107,20 @@ class Files:
         return source
 
 
+def _with_paths(told: Told) -> Told:
+    """`told` with paths in the place of ``file:///`` URLs."""
+    names = ("input", "out", "errors_to", "changes_to")
+    paths: dict[str, Any] = {name: getattr(told, name) for name in names}
+    return evolve(told, **{name: path and local_path(path) for name, path in paths.items()})
+
+
 def _format_of(path: str, given: str | None, option: str) -> str:
     if given is not None:
         if given not in _FORMATS.values():
             raise ConfigurationError(f"{option} must be csv, tsv, jsonl or parquet, not {given!r}")
     elif path == STANDARD:
         given = "csv"
-    elif path.endswith("/") or Path(path).is_dir():
+    elif is_url(path) or path.endswith("/") or Path(path).is_dir():
         given = "parquet"
     else:
         given = _FORMATS.get(format_suffix(Path(path)))
@@ -138,6 +147,8 @@ def _sink(
 ) -> RowSink | None:
     if path is None or kind is None:
         return None
+    if is_url(path) and kind != "parquet":
+        raise ConfigurationError(f"an object store gets Parquet, not {kind}: leave its format out")
     if kind == "parquet":
         if format_suffix(Path(path)) != Path(path).suffix.lower():
             raise ConfigurationError(f"{path}: Parquet is compressed inside, so name it .parquet")
@@ -185,7 +196,7 @@ def check_distinct(told: Told) -> None:
     """No file may be written twice, or read and written.
 
     Raises:
-        ConfigurationError: two are the same.
+        ConfigurationError: two are the same, or a URL is not what can stand there.
     """
     named = {"INPUT": told.input, "--out": told.out}
     named |= {"--errors-to": told.errors_to, "--changes-to": told.changes_to}
@@ -194,8 +205,19 @@ def check_distinct(told: Told) -> None:
     for name, path in named.items():
         if not path or (path == STANDARD and name == "INPUT"):
             continue
+        path = _place(name, path)
         # Standard output is no file that anything else could be.
         there = Path(path) if path == STANDARD else Path(path).resolve()
         if there in seen:
             raise ConfigurationError(f"{seen[there]} and {name} are the same: {path}")
         seen[there] = name
+
+
+def _place(name: str, path: str) -> str:
+    """What `path` names, as it may be shown."""
+    path = local_path(path)
+    if not is_url(path):
+        return path
+    if name in {"INPUT", "--summary"}:
+        raise ConfigurationError(f"{name} must be on this machine: a URL is for the output")
+    return LakeUrl.of(path).shown

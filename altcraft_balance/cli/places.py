@@ -16,7 +16,6 @@ from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.delta import Previous
 from altcraft_balance.refresh.sinks import Sinks
-from altcraft_balance.refresh.state.folder import usual_state
 
 __all__ = ["Places"]
 
@@ -73,10 +72,9 @@ class Places:
 
     @property
     def folder(self) -> Path | None:
-        """The folder of all runs' state, if this run's state has one."""
-        if self.told.state is not None:
-            return Path(self.told.state)
-        return None if self.sinks.path is None else usual_state(self.sinks.path)
+        """The folder of all runs' state; None for a run that has no such folder."""
+        usual = self.sinks.usual_state
+        return usual if usual is None or self.told.state is None else Path(self.told.state)
 
 
 def _previous(told: Told) -> Previous | None:

@@ -146,8 +146,8 @@ def _spool(stack: ExitStack, places: Places) -> Spool | None:
     """Standard input as a file, if that is what is read."""
     if not places.files.reads_standard_input:
         return None
-    is_kept = places.sinks.path is not None and not places.told.dry_run
-    return stack.enter_context(spooled(sys.stdin.buffer, places.folder if is_kept else None))
+    state = None if places.told.dry_run else places.folder
+    return stack.enter_context(spooled(sys.stdin.buffer, state))
 
 
 def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:

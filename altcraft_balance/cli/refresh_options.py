@@ -164,7 +164,12 @@ Sample: TypeAlias = Annotated[
 
 Out: TypeAlias = Annotated[
     str | None,
-    _writing("--out", "OUTPUT", "As INPUT; a folder of Parquet ends in /; - is standard output."),
+    _writing(
+        "--out",
+        "OUTPUT",
+        "As INPUT; a folder of Parquet ends in /, or is a URL, such as s3://bucket/folder/; - is "
+        "standard output.",
+    ),
 ]
 OutputFormat: TypeAlias = Annotated[
     str | None,
@@ -205,7 +210,8 @@ RunId: TypeAlias = Annotated[
     _running("--run-id", "NAME", "Else made of INPUT and the settings that matter."),
 ]
 State: TypeAlias = Annotated[
-    str | None, _running("--state", "FOLDER", "Else .altcraft-balance beside OUTPUT.")
+    str | None,
+    _running("--state", "FOLDER", "Else .altcraft-balance beside OUTPUT; here if that is a URL."),
 ]
 Fresh: TypeAlias = Annotated[
     bool, _running("--fresh", None, "Drop an unfinished run, forget a finished one.")

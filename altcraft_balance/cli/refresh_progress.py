@@ -15,10 +15,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from altcraft_balance.cli.durations import milliseconds, plural, span
 from altcraft_balance.cli.show import Screen, harmless
 from altcraft_balance.cli.summary_table import counts, rows_done
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.session.stats import ClientStats
 
@@ -120,7 +120,9 @@ class _Json(_Silent):
 
     def tell(self, summary: RefreshSummary, stats: ClientStats, *, last: bool = False) -> None:
         now = self._pace.now(summary, stats)
-        self._console.out(json.dumps({**summary.as_dict(), "now": _now_as_dict(now, stats)}))
+        self._console.out(
+            json.dumps({**summary.as_dict(series=False), "now": _now_as_dict(now, stats)})
+        )
 
     def say(self, sentence: str) -> None:
         self._console.out(json.dumps({"notice": sentence}))

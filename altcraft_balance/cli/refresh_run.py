@@ -21,6 +21,7 @@ from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.sql.trouble import DatabaseAway
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.wording import renamed
@@ -124,7 +125,7 @@ class Refresh:
 
     def _judged(self, summary: RefreshSummary) -> ExitCode:
         if summary.state == "finished_before":
-            said = _finished_before(summary, self.places.sinks.path)
+            said = _finished_before(summary, self.places.sinks)
             screen().print(harmless(said), soft_wrap=True)
             return ExitCode.DONE if summary.is_within_max_failed else ExitCode.FAILURES
         if not summary.run_id:  # a signal came while the input was read for the first time
@@ -160,15 +161,16 @@ def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
     return ExitCode.DONE, ""
 
 
-def _finished_before(summary: RefreshSummary, path: Path | None) -> str:
-    """The sentence for it; `path` is its output, if that is a file."""
+def _finished_before(summary: RefreshSummary, sinks: Sinks) -> str:
+    """The sentence for it; a table needs nobody's leave to be written again."""
     at = summary.finished_at or summary.started_at
-    there = path is None or path.exists()
+    there = sinks.path is None or sinks.path.exists()
+    in_the_way = there and any(sink.path or sink.url for sink in sinks.outputs)
     lies = f"{summary.output} has" if there else f"{summary.output}, which has gone, had"
     return (
         f"Nothing was sent: the run {summary.run_id} has finished before, on "
         f"{at:%Y-%m-%d %H:%M UTC}, and {lies} its rows; to ask anew, add --fresh"
-        f"{' --overwrite' if there and path is not None else ''}, or give another --run-id."
+        f"{' --overwrite' if in_the_way else ''}, or give another --run-id."
     )
 
 

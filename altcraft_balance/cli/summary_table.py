@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from altcraft_balance.cli.durations import milliseconds, plural, span
+from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.summary import RefreshSummary
 
 __all__ = ["counts", "described", "rows_done"]

@@ -80,7 +80,8 @@ async def refresh_balances(
         limit: only the first so many rows.
         sample: only this share of the rows, spread evenly.
         run_id: the run's name; None: a fingerprint of the input and of the settings that matter.
-        state: the folder of the state; None: ``.altcraft-balance``, beside the output.
+        state: the folder of the state; None: ``.altcraft-balance``, beside the output, or in the
+            working directory when that is a URL.
         fresh: drop an unfinished run, and forget a finished one, and begin anew.
         give_up: ask nothing more: the rows that are left get the status ``not_asked``.
         stop: when it is set, nothing more is taken, and the run ends as ``stopped``.

@@ -8,8 +8,19 @@ from pathlib import Path
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.claim import check_folder_of, ours
 from altcraft_balance.refresh.port import RowSink, RowSource
+from altcraft_balance.refresh.state.folder import STATE, usual_state
 
-__all__ = ["check_paths"]
+__all__ = ["check_paths", "usual_state_of"]
+
+
+def usual_state_of(sink: RowSink) -> Path | None:
+    """Where a run's state lies that was told no place: beside the output, or at hand.
+
+    None: an output that is nowhere cannot be taken up again.
+    """
+    if sink.path is not None:
+        return usual_state(sink.path)
+    return None if sink.url is None else Path.cwd() / STATE
 
 
 def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
@@ -22,9 +33,13 @@ def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
     """
     given: Path | None = getattr(source, "path", None)
     read = None if given is None else given.resolve()
-    written: dict[Path, str] = {}
+    written: dict[Path | str, str] = {}
     for name, sink in sinks.items():
-        if sink is None or sink.path is None:
+        if sink is None:
+            continue
+        if sink.url is not None and written.setdefault(sink.url, name) != name:
+            raise ConfigurationError(f"{name} and {written[sink.url]} are the same: {sink.url}")
+        if sink.path is None:
             continue
         path = sink.path.resolve()
         if read is not None and (path.is_relative_to(read) or read in ours(path)):

@@ -153,6 +153,8 @@ class RowSink(Protocol):
 
     Attributes:
         path: the file or folder that it makes, if it makes one: beside it lies the run's state.
+        url: the place elsewhere that it fills, without anything secret: the run's state lies in
+            the working directory then.
         chunk_rows: `sync` is called at multiples of so many rows of the source, 0 among them, and
             at the end.
         settings: what decides how the output looks, of JSON's types: a run goes on only with the
@@ -160,6 +162,7 @@ class RowSink(Protocol):
     """
 
     path: Path | None = None
+    url: str | None = None
     chunk_rows: int = 1
     settings: Mapping[str, Any] = MappingProxyType({})
 

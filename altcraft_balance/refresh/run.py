@@ -90,9 +90,13 @@ class Run:
         if self._work is not None:
             self._work.stop()
             return
-        self._sinks.hurry(self._options.grace_s)  # one may wait for its database
+        # One may wait for its database; or they are being read for the first time, which may take
+        # minutes.
+        self._sinks.hurry(self._options.grace_s)
         if (interrupt := getattr(self._source, "interrupt", None)) is not None:
-            interrupt()  # it is being read for the first time, which may take minutes
+            interrupt()
+        if self._sinks.previous is not None:
+            self._sinks.previous.interrupt()
 
     def summary(self) -> RefreshSummary:
         """What has come of it so far."""
@@ -124,6 +128,9 @@ class Run:
         if self._is_stopped:
             return
         info: SourceInfo = await self._desk.call(self._source.describe)
+        previous = self._sinks.previous
+        if previous is not None:
+            await self._desk.call(previous.describe)
         if self._is_stopped:
             return
         plan = self._plan(info)
@@ -210,6 +217,9 @@ class Run:
         known: Mapping[str, Any],
     ) -> list[Output]:
         """All outputs, open, each after what it has for certain."""
+        if (previous := self._sinks.previous) is not None:
+            stack.push_async_callback(self._desk.call, previous.close)
+            await self._desk.call(previous.build)
         wanted = outputs_of(self._desk, self._sinks, info, plan)
         run_id, fresh = self._watch.run_id, self._options.fresh
         return await opened(stack, wanted, known, run_id=run_id, fresh=fresh, claim=known["claim"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSink
 from altcraft_balance.refresh.rows.delta import Previous
 
@@ -39,6 +40,8 @@ class Sinks:
             raise ConfigurationError(
                 "changes_to needs something to compare with: give previous, or a SqlSink"
             )
+        if self.previous is not None and self.previous.key != self.key:
+            raise ConfigurationError("previous must know its rows by the key of the sink's")
 
     @classmethod
     def of(
@@ -73,6 +76,13 @@ class Sinks:
         return next((sink.path for sink in self.outputs if sink.path is not None), None)
 
     @property
+    def usual_state(self) -> Path | None:
+        """Where the run's state lies that is told no place; None: there is none."""
+        # A file first: what is on this machine is found again.
+        by_place = sorted(self.outputs, key=lambda sink: sink.path is None)
+        return next(filter(None, map(usual_state_of, by_place)), None)
+
+    @property
     def name(self) -> str:
         """What people call the outputs; "" for such as have no name."""
         return ", ".join(filter(None, map(_named, self.outputs)))
@@ -84,8 +94,12 @@ class Sinks:
 
     @property
     def key(self) -> str | None:
-        """The column by which an output knows its rows; None: the member's, or none."""
-        return next((key for sink in self.outputs if (key := getattr(sink, "key", None))), None)
+        """The column by which rows are known; None: the member's."""
+        keepers = self._keepers()
+        if not keepers:
+            return None if self.previous is None else self.previous.key
+        key: str | None = getattr(keepers[0], "key", None)
+        return key
 
     @property
     def knows_rows(self) -> bool:
@@ -118,4 +132,4 @@ _NEVER = RowSink.refuses
 
 def _named(sink: RowSink) -> str:
     path = "" if sink.path is None else str(sink.path)
-    return str(getattr(sink, "name", "") or path)
+    return str(getattr(sink, "name", "") or sink.url or path)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.claim import owner_of
 from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.checkpoint import Checkpoint, NoCheckpoint
-from altcraft_balance.refresh.state.folder import ROWS, RunFolder, drop_run, usual_state
+from altcraft_balance.refresh.state.folder import ROWS, RunFolder, drop_run
 from altcraft_balance.refresh.state.port import RunState
 from altcraft_balance.refresh.state.row_spool import FileSpool, RowSpool
 
@@ -57,8 +57,7 @@ class Standing:
             if state is not None:
                 raise ConfigurationError("state cannot be given: it lies in the sink's database")
             self._folder = await self._desk.call(keeper.run_state, run_id)  # type: ignore[attr-defined]
-        elif state is not None or sinks.path is not None:
-            state = state or usual_state(cast(Path, sinks.path))
+        elif (state := state or sinks.usual_state) is not None:
             self._folder = await self._desk.call(RunFolder, state, run_id)
         if self._folder is None:
             return

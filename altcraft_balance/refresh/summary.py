@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import fields, frozen
 
@@ -17,6 +17,10 @@ __all__ = ["RefreshSummary", "RunState", "counted", "nothing_done"]
 RunState: TypeAlias = Literal[
     "running", "stopped", "finished", "finished_before", "too_many_failed", "same_error", "broken"
 ]
+
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+_SERIES: Final = frozenset({"timeline", "balances", "errors"})
 
 
 @frozen(kw_only=True)
@@ -52,6 +56,16 @@ class RefreshSummary:
         p50_s: half of the rows had their answer so many seconds after they were taken; to 10 %.
         p99_s: 99 of 100 had.
         settings: what was asked for, without anything secret.
+        timeline: how it went: ``points``, each with the second of work that it is from, its
+            seconds, what was counted in them, percentiles and what was lost; and ``processes``,
+            each with the second of work and the time at which it began. Empty, like the next two,
+            in a summary that an earlier release wrote.
+        balances: ``currencies``, the first eight, each with the exact sum, the least, the greatest
+            and the counts between bounds of ``total`` and ``active`` balances that were found; and
+            how many balances are of a currency ``beyond`` them.
+        errors: ``kinds``, at most 24: answers by status, kind and code, from the most on, each with
+            up to three examples of what was said, without what looks like an address or a number
+            of somebody's; and how many answers are of a kind ``beyond`` them.
     """
 
     run_id: str
@@ -78,15 +92,23 @@ class RefreshSummary:
     p50_s: float | None
     p99_s: float | None
     settings: Mapping[str, Any]
+    timeline: Mapping[str, Any] = _NONE
+    balances: Mapping[str, Any] = _NONE
+    errors: Mapping[str, Any] = _NONE
 
     @property
     def is_finished(self) -> bool:
         """Whether the output is whole, now or from before."""
         return self.state in {"finished", "finished_before"}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` takes them back."""
-        return {name: _plain(getattr(self, name)) for name in _FIELDS}
+    def as_dict(self, *, series: bool = True) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` takes them back.
+
+        Args:
+            series: whether timeline, balances and errors are among them, which may be 40 kB.
+        """
+        names = _FIELDS if series else [name for name in _FIELDS if name not in _SERIES]
+        return {name: _plain(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> RefreshSummary:
@@ -96,7 +118,8 @@ class RefreshSummary:
             ValueError: a field is missing, or is not what `as_dict` writes.
         """
         try:
-            values = {name: kept[name] for name in _FIELDS}
+            values: dict[str, Any] = {name: kept[name] for name in _FIELDS if name not in _SERIES}
+            values |= {name: kept.get(name) or _NONE for name in _SERIES}
             values["started_at"] = datetime.fromisoformat(kept["started_at"])
             if kept["finished_at"] is not None:
                 values["finished_at"] = datetime.fromisoformat(kept["finished_at"])
@@ -133,6 +156,9 @@ def counted(tally: Tally, **facts: Any) -> RefreshSummary:
         lost_s=MappingProxyType({name: round(s, 1) for name, s in sorted(tally.lost_s.items())}),
         p50_s=tally.times.percentile(50),
         p99_s=tally.times.percentile(99),
+        timeline=MappingProxyType(tally.timeline.shown(tally.so_far())),
+        balances=MappingProxyType(tally.balances.shown()),
+        errors=MappingProxyType(tally.errors.shown()),
         **facts,
     )
 

@@ -102,13 +102,14 @@ class RunWatch:
         """Go on from what an earlier process counted."""
         self.tally = Tally(known.get("tally"))
         self._before_s = self.tally.elapsed_s
-        self.tally.starts += 1
+        self.tally.begins(datetime.now(UTC))
         if known:
             self._facts["started_at"] = RefreshSummary.from_dict(known["summary"]).started_at
 
     def kept(self) -> dict[str, Any]:
         """What others may know of the run, for the checkpoint."""
-        return self.summary().as_dict()
+        # Series are in the checkpoint as the tally has them, and in each commit once.
+        return self.summary().as_dict(series=self._state == "finished")
 
     # ── while it goes on ─────────────────────────────────────────────────────────────────────
 
@@ -173,6 +174,7 @@ class RunWatch:
             passed_s -= seconds
         if passed_s > 0 and (reason := reason_of(stats)) is not None:
             tally.lost_s[reason] += passed_s
+        tally.timeline.reaches(tally.so_far())
 
     def _elapsed_s(self) -> float:
         if self._began is None:

@@ -16,12 +16,17 @@ from attrs import frozen
 
 from altcraft_balance.telemetry.events import AttemptEnded, Event, LookupEnded, RetryPlanned
 
-__all__ = ["Histogram", "Progress", "ProgressSnapshot"]
+__all__ = ["Histogram", "Progress", "ProgressSnapshot", "bound_s"]
 
 _GROWTH: Final = math.log(1.1)
 _SMALLEST_S: Final = 1e-5
 _PER_E: Final = 1 / _GROWTH
 _FIRST: Final = -math.log(_SMALLEST_S) / _GROWTH
+
+
+def bound_s(bucket: float) -> float:
+    """Where `bucket` of a histogram begins, in seconds."""
+    return _SMALLEST_S * math.exp(bucket * _GROWTH)
 
 
 class Histogram:
@@ -43,6 +48,11 @@ class Histogram:
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self._count += 1
 
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """How many there are in each bucket; `bound_s` says where it begins."""
+        return MappingProxyType(self._buckets)
+
     def as_dict(self) -> dict[str, int]:
         """The counts, for JSON."""
         return {str(bucket): count for bucket, count in self._buckets.items()}
@@ -57,7 +67,7 @@ class Histogram:
             seen += self._buckets[bucket]
             if seen >= wanted:
                 break
-        return _SMALLEST_S * math.exp((bucket + 1) * _GROWTH)
+        return bound_s(bucket + 1)
 
 
 @frozen(kw_only=True)

@@ -196,9 +196,11 @@ def test_no_rows_are_a_file_with_columns(tmp_path):
 
 
 def test_a_name_with_a_slash_is_a_folder_of_parts(tmp_path):
-    """Each chunk is a file of its own, in order."""
+    """Each chunk is a file of its own, in order, and _SUCCESS says that all are there."""
     path = written(f"{tmp_path}/out/", [[ROW] * 3, [ROW] * 2])
+    assert (path / "_SUCCESS").read_bytes() == b""
     assert [entry.name for entry in sorted(path.iterdir())] == [
+        "_SUCCESS",
         "part-00000.parquet",
         "part-00001.parquet",
     ]

@@ -23,8 +23,10 @@ from altcraft_balance.models import Failed, Found
 from altcraft_balance.refresh.port import Cell
 
 __all__ = [
+    "ACTIVE",
     "BAD_INPUT",
     "CELLS",
+    "CURRENCY",
     "FAILED",
     "FOUND",
     "KIND",
@@ -32,6 +34,8 @@ __all__ = [
     "NOT_A_MEMBER",
     "STATUS",
     "STATUSES",
+    "TEXT",
+    "TOTAL",
     "Answer",
     "bad_input",
     "is_trouble",
@@ -50,8 +54,12 @@ STATUSES: Final = (FOUND, NOT_A_MEMBER, FAILED, BAD_INPUT, NOT_ASKED)
 #: How many cells an answer has; some amounts of the run before may follow.
 CELLS: Final = 10
 #: Where these stand in an answer.
+TOTAL: Final = 0
+ACTIVE: Final = 1
+CURRENCY: Final = 2
 STATUS: Final = 4
 KIND: Final = 5
+TEXT: Final = 7
 
 
 def of_outcome(

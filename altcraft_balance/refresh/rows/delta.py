@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from altcraft_balance.refresh.port import Cell, Column
 from altcraft_balance.refresh.rows.answer import CELLS, FOUND, NOT_A_MEMBER, STATUS, Answer
@@ -32,12 +32,34 @@ _NOTHING: Final[Amounts] = (None, None)
 
 
 class Previous(Protocol):
-    """Knows the amounts of the run before; its methods may be async."""
+    """Knows the amounts of the run before; its methods may be async.
 
+    Attributes:
+        key: the column by which it knows rows; None: the member's.
+        fingerprint: what it is; known after `describe`.
+    """
+
+    key: str | None
     fingerprint: str
 
-    def lookup(self, keys: Sequence[RowKey]) -> list[Amounts | None]:
-        """The amounts of each of `keys`, None where that run had none."""
+    def describe(self) -> Any:
+        """Look at what there is; called once, before anything else."""
+        return None
+
+    def build(self) -> Any:
+        """Make ready for `lookup`."""
+        return None
+
+    def close(self) -> Any:
+        """Let go of everything."""
+        return None
+
+    def interrupt(self) -> None:
+        """Whatever it is doing shall end soon; may be called from another thread."""
+        return
+
+    def lookup(self, keys: Sequence[RowKey]) -> Any:
+        """The amounts of each of `keys`, as a list; None where that run had none."""
         ...
 
 

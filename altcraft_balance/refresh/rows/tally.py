@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from altcraft_balance.refresh.rows import answer as answers
-from altcraft_balance.refresh.rows.answer import KIND, STATUS, Answer
+from altcraft_balance.refresh.rows.answer import KIND, STATUS, TEXT, Answer
+from altcraft_balance.refresh.rows.balance_counts import BalanceCounts
+from altcraft_balance.refresh.rows.error_counts import ErrorCounts
+from altcraft_balance.refresh.rows.timeline import Counts, Timeline
 from altcraft_balance.telemetry.progress import Histogram
 
 __all__ = ["Tally"]
@@ -28,6 +32,9 @@ class Tally:
         most_per_s: the most requests in any one second.
         most_per_min: the most requests in any one minute.
         times: seconds from when a row was taken to its answer.
+        timeline: how it went, stretch by stretch.
+        balances: how the balances that were found are distributed.
+        errors: what went wrong, with examples.
     """
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
@@ -43,6 +50,9 @@ class Tally:
         self.most_per_s: int = kept.get("most_per_s", 0)
         self.most_per_min: int = kept.get("most_per_min", 0)
         self.times = Histogram(kept.get("times"))
+        self.timeline = Timeline(kept.get("timeline"))
+        self.balances = BalanceCounts(kept.get("balances"))
+        self.errors = ErrorCounts(kept.get("errors"))
 
     @property
     def failed(self) -> int:
@@ -64,6 +74,19 @@ class Tally:
             self.statuses[str(answer[STATUS])] += 1
             if answer[KIND] is not None:
                 self.kinds[str(answer[KIND])] += 1
+                self.errors.add(answer[STATUS:TEXT], answer[TEXT])
+            elif answer[STATUS] == answers.FOUND:
+                self.balances.add(answer)
+
+    def begins(self, now: datetime) -> None:
+        """A process begins to work on it."""
+        self.starts += 1
+        self.timeline.begins(self.elapsed_s, now)
+
+    def so_far(self) -> Counts:
+        """What the timeline is made of, since the run began."""
+        lost_s, times = self.lost_s, self.times.counts
+        return [self.elapsed_s, self.rows, self.failed, self.requests, lost_s, times]
 
     def as_dict(self) -> dict[str, Any]:
         """What the constructor takes, of JSON's types."""
@@ -79,4 +102,7 @@ class Tally:
             "most_per_s": self.most_per_s,
             "most_per_min": self.most_per_min,
             "times": self.times.as_dict(),
+            "timeline": self.timeline.as_dict(),
+            "balances": self.balances.as_dict(),
+            "errors": self.errors.as_dict(),
         }

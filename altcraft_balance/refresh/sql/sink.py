@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cells, Opening, RowSink
-from altcraft_balance.refresh.rows.delta import Amounts, RowKey
+from altcraft_balance.refresh.rows.delta import Amounts, Previous, RowKey
 from altcraft_balance.refresh.sql.columns import TableColumns
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.link import Link
@@ -162,13 +162,13 @@ class SqlSink(RowSink):
         return self._link
 
 
-class _Previous:
+class _Previous(Previous):
     """The amounts that the table has, before they are replaced."""
 
     fingerprint = "the table"
 
     def __init__(self, sink: SqlSink) -> None:
-        self._sink = sink
+        self._sink, self.key = sink, sink.key
 
     async def lookup(self, keys: Sequence[RowKey]) -> list[Amounts | None]:
         """The amounts of each of `keys`."""
