@@ -110,8 +110,9 @@ class Files:
 def _with_paths(told: Told) -> Told:
     """`told` with paths in the place of ``file:///`` URLs."""
     names = ("input", "out", "errors_to", "changes_to")
-    paths: dict[str, Any] = {name: getattr(told, name) for name in names}
-    return evolve(told, **{name: path and local_path(path) for name, path in paths.items()})
+    given = {name: getattr(told, name) for name in names}
+    paths: dict[str, Any] = {name: path and local_path(path) for name, path in given.items()}
+    return evolve(told, **paths)
 
 
 def _format_of(path: str, given: str | None, option: str) -> str:
