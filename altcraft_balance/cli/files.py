@@ -15,7 +15,7 @@ from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSo
 from altcraft_balance.refresh.files.lake_url import LakeUrl, is_url, local_path
 from altcraft_balance.refresh.port import RowSink, RowSource
 
-__all__ = ["STANDARD", "Files", "check_distinct"]
+__all__ = ["STANDARD", "Files", "check_distinct", "previous_source"]
 
 #: What stands for standard input and standard output.
 STANDARD: Final = "-"
@@ -105,6 +105,25 @@ class Files:
         if spool is not None:
             source.name = "standard input"
         return source
+
+
+def previous_source(path: str) -> RowSource:
+    """An earlier output, as a source: what its name says it is, in the way that we write it.
+
+    Raises:
+        ConfigurationError: its name does not say.
+    """
+    path = local_path(path)
+    if path == STANDARD or is_url(path):
+        raise ConfigurationError("--previous must name a file on this machine")
+    kind = _format_of(path, None, "--previous a name that ends so")
+    if kind == "parquet":
+        from altcraft_balance.refresh.files.parquet_source import ParquetSource
+
+        return ParquetSource(path)
+    if kind == "jsonl":
+        return JsonLinesSource(path)
+    return CsvSource(path, delimiter=_DELIMITERS[kind] or ",")
 
 
 def _with_paths(told: Told) -> Told:

@@ -8,7 +8,7 @@ import typer
 from attrs import frozen
 
 from altcraft_balance.cli.databases import Databases
-from altcraft_balance.cli.files import STANDARD, Files
+from altcraft_balance.cli.files import STANDARD, Files, previous_source
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.claim import check_free
@@ -78,12 +78,18 @@ class Places:
 
 
 def _previous(told: Told) -> Previous | None:
-    """What came before: a file's balances; None: the table that is brought up to date."""
-    if told.changes_to is not None and told.to_sql is None:
+    """What came before: an earlier output; None: the table that is brought up to date."""
+    if told.changes_to is None and told.previous is not None:
+        raise ConfigurationError("--previous is for --changes-to, which is not given")
+    if told.changes_to is not None and told.previous is None and told.to_sql is None:
         raise ConfigurationError(
             "--changes-to needs something to compare with: give --previous, or --to-sql"
         )
-    return None
+    if told.previous is None:
+        return None
+    from altcraft_balance.refresh.previous import PreviousFile
+
+    return PreviousFile(previous_source(told.previous), key=told.key, prefix=told.prefix)
 
 
 def _check(told: Told) -> None:

@@ -69,6 +69,7 @@ def refresh(
     no_member: told_by.NoMember = False,
     errors_to: told_by.ErrorsTo = None,
     changes_to: told_by.ChangesTo = None,
+    previous: told_by.Previous = None,
     amount_scale: told_by.AmountScale = None,
     overwrite: told_by.Overwrite = False,
     summary: told_by.Summary = None,

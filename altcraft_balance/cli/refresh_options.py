@@ -57,6 +57,7 @@ class Told:
     key: str | None
     sink_patience: str | None
     changes_to: str | None
+    previous: str | None
     out: str | None
     input_format: str | None
     output_format: str | None
@@ -191,6 +192,10 @@ ErrorsTo: TypeAlias = Annotated[
 ChangesTo: TypeAlias = Annotated[
     str | None,
     _writing("--changes-to", "PATH", "Rows whose amounts differ from those of the run before."),
+]
+Previous: TypeAlias = Annotated[
+    str | None,
+    _writing("--previous", "PATH", "An earlier output to compare with; else the table is."),
 ]
 AmountScale: TypeAlias = Annotated[
     int | None, _writing("--amount-scale", "DIGITS", "Of amounts in Parquet: 9.")

@@ -193,6 +193,24 @@ WRONG = {
         2,
         "give --previous, or --to-sql",
     ),
+    "a past without changes": (
+        (*FILE, "--out", "o.csv", "--previous", "p.csv"),
+        {},
+        2,
+        "--previous is for --changes-to",
+    ),
+    "no such past": (
+        (*QUERY, *LITE, "--out", "o.csv", "--changes-to", "c.csv", "--previous", "p.csv"),
+        {},
+        2,
+        "p.csv cannot be read: no such file",
+    ),
+    "a past from a pipe": (
+        (*FILE, "--out", "o.csv", "--changes-to", "c.csv", "--previous", "-"),
+        {},
+        2,
+        "--previous must name a file on this machine",
+    ),
     "changes to a pipe": (
         (*FILE, *TABLE, "--changes-to", "-"),
         {},

@@ -125,6 +125,16 @@ def test_a_table_and_a_file_get_the_same(command, server, folder):
     assert not (folder / ".altcraft-balance").exists()
 
 
+def test_an_earlier_output_is_compared_with(command, server, folder):
+    """Without a table; only who differs is in the changes."""
+    assert command("refresh", *FROM, *BY, "--out", "monday.csv").code == 0
+    server.set_balance(ByEmail(address(7)), total_balance=1)
+    changes = ("--changes-to", "c.csv", "--previous", "monday.csv")
+    ended = command("refresh", *FROM, *BY, "--out", "tuesday.csv", *changes)
+    assert ended.code == 0, ended.err
+    assert [row["member"] for row in rows_of(folder / "c.csv")] == [address(7)]
+
+
 def test_errors_of_a_query_are_a_file(command, server, folder):
     """With the query's columns: the input of another run."""
     server.remove(ByEmail(address(3)))
