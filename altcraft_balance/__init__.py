@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from altcraft_balance.settings import RetryPolicy as RetryPolicy
     from altcraft_balance.settings import Timeouts as Timeouts
     from altcraft_balance.shared_rate import SharedRate as SharedRate
+    from altcraft_balance.timetable import RateTimetable as RateTimetable
 
 _HOMES: Final = {
     "client": ("BalanceClient",),
@@ -119,6 +120,7 @@ _HOMES: Final = {
     "secret": ("Secret",),
     "settings": ("Limits", "RetryPolicy", "Timeouts"),
     "shared_rate": ("SharedRate",),
+    "timetable": ("RateTimetable",),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]

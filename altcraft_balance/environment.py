@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from attrs import evolve
+
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import Currency, CurrencyEid, CurrencyIid
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
 from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.timetable import RateTimetable
 from altcraft_balance.wording import called
 
 __all__ = ["VARIABLES", "from_environment", "variables_of"]
@@ -54,6 +57,11 @@ def _optional_seconds(text: str) -> float | None:
     return None if text.strip().lower() == "none" else _seconds(text)
 
 
+def _rate(text: str) -> float | RateTimetable:
+    """A number, or a timetable, whose zone another variable has."""
+    return RateTimetable.read(text) if ":" in text else _number(text)
+
+
 def _plain(text: str) -> str:
     return text
 
@@ -83,7 +91,7 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "DEADLINE_S": ("timeouts.deadline_s", _optional_seconds),
     "ITEM_DEADLINE_S": ("timeouts.item_deadline_s", _optional_seconds),
     "CONCURRENCY": ("limits.concurrency", _whole),
-    "RATE_PER_S": ("limits.rate_per_s", _number),
+    "RATE_PER_S": ("limits.rate_per_s", _rate),
     "BURST": ("limits.burst", _number),
     "ADAPTIVE": ("limits.adaptive", _truth),
     "SINGLE_FLIGHT": ("single_flight", _truth),
@@ -95,10 +103,11 @@ _SHARED_RATE: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "RATE_WORKERS": ("workers", _whole),
     "RATE_NAME": ("name", _plain),
 }
+_ZONE: Final = "TIME_ZONE"  # of a timetable
 #: Variable -> the client's argument, in the place of which it is read.
 _ARGUMENTS: Final = {
     **{name: argument.partition(".")[0] for name, (argument, _) in VARIABLES.items()},
-    **dict.fromkeys(_SHARED_RATE, "limits"),
+    **dict.fromkeys([*_SHARED_RATE, _ZONE], "limits"),
     "POINTS_CURRENCY_EID": "currency",
     "POINTS_CURRENCY_IID": "currency",
     "TOKEN": "token",
@@ -109,6 +118,7 @@ _SETTINGS: Final = {
     **{argument.rpartition(".")[2]: name for name, (argument, _) in VARIABLES.items()},
     **{argument: name for name, (argument, _) in _SHARED_RATE.items()},
     "per_s": "RATE_PER_S",
+    "time_zone": _ZONE,
 }
 _HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE")
 
@@ -167,6 +177,9 @@ def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -
         group, _, member = argument.rpartition(".")
         target = groups.setdefault(group, {}) if group else arguments
         target[member] = _read(prefix + name, found[name], read)
+    rate = groups.get("limits", {}).get("rate_per_s")
+    if isinstance(rate, RateTimetable) and _ZONE in found:
+        groups["limits"]["rate_per_s"] = evolve(rate, time_zone=found[_ZONE])
     if found.keys() & _SHARED_RATE.keys():
         limits = groups.setdefault("limits", {})
         limits["rate_per_s"] = _shared_rate(
@@ -177,11 +190,17 @@ def _plain_settings(found: Mapping[str, str], prefix: str, by_reference: bool) -
 
 
 def _shared_rate(
-    found: Mapping[str, str], prefix: str, by_reference: bool, *, per_s: float | None
+    found: Mapping[str, str],
+    prefix: str,
+    by_reference: bool,
+    *,
+    per_s: float | RateTimetable | None,
 ) -> SharedRate:
+    given = prefix + next(name for name in _SHARED_RATE if name in found)
     if per_s is None:
-        given = next(name for name in _SHARED_RATE if name in found)
-        raise ConfigurationError(f"{prefix}{given} needs {prefix}RATE_PER_S, the rate to share")
+        raise ConfigurationError(f"{given} needs {prefix}RATE_PER_S, the rate to share")
+    if isinstance(per_s, RateTimetable):
+        raise ConfigurationError(f"{given} needs one number as {prefix}RATE_PER_S, no timetable")
     arguments = {
         argument: _read(prefix + name, found[name], read)
         for name, (argument, read) in _SHARED_RATE.items()

@@ -17,6 +17,7 @@ from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Currency, RawMatching
 from altcraft_balance.secret import Secret
 from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.timetable import RateTimetable
 from altcraft_balance.urls import endpoint_url, split_url
 from altcraft_balance.validators import choice, number, whole, yes_or_no
 
@@ -97,7 +98,7 @@ class Timeouts:
 
 
 def _rate(instance: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, SharedRate):
+    if not isinstance(value, SharedRate | RateTimetable):
         number(0, above=True, optional=True)(instance, attribute, value)
 
 
@@ -108,7 +109,8 @@ class Limits:
     Attributes:
         concurrency: requests on the way at any moment, all callers of a client together.
         rate_per_s: requests per second that the account may send, when that is known: a number,
-            or a `SharedRate` when several processes share it.
+            a `RateTimetable` when it depends on the time of day, or a `SharedRate` when several
+            processes share it.
         burst: requests that may follow each other at once after a rest; None: as many as make up
             for timers that are late, a hundredth of a second's.
         adaptive: find a rate that is not known, for batches, and take fewer slots when more of
@@ -117,7 +119,7 @@ class Limits:
     """
 
     concurrency: int = field(default=64, validator=whole(1))
-    rate_per_s: float | SharedRate | None = field(default=None, validator=_rate)
+    rate_per_s: float | SharedRate | RateTimetable | None = field(default=None, validator=_rate)
     burst: float | None = field(default=None, validator=number(1, optional=True))
     adaptive: bool = field(default=True, validator=yes_or_no)
 

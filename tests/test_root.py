@@ -19,7 +19,7 @@ FACE = {
     *("ByEmail", "ByPhone", "ByProfileId", "ByCustomField", "RawMatching", "Matching"),
     *("Currency", "CurrencyIid", "CurrencyEid", "BalanceQuery", "Balance"),
     *("Found", "Failed", "Outcome", "RetryPolicy", "Timeouts", "Limits", "Secret", "Sandbox"),
-    "SharedRate",
+    *("SharedRate", "RateTimetable"),
     *("refresh_balances", "RefreshSummary", "RowSource", "RowSink", "SourceInfo", "BadRow"),
     *("Column", "Opening", "CsvSource", "CsvSink", "JsonLinesSource", "JsonLinesSink"),
     *("ParquetSource", "ParquetSink", "SqlSource", "SqlSink", "PreviousFile"),

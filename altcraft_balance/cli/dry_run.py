@@ -21,6 +21,7 @@ from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.secret import HIDDEN, HiddenStr
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.timetable import RateTimetable
 
 __all__ = ["DryRun", "show_dry_run"]
 
@@ -108,6 +109,8 @@ def _time(requests: int, settings: ClientSettings) -> str:
     rate = settings.limits.rate_per_s
     if rate is None:
         return "not known, since no --rate was given"
+    if isinstance(rate, RateTimetable):
+        return f"about {span(requests / rate.mean_per_s)}, at {rate}"
     per_s = rate.per_s if isinstance(rate, SharedRate) else rate
     return f"at least {span(requests / per_s)}, at {per_s:,.10g} requests/s"
 

@@ -84,6 +84,7 @@ def get(
     max_attempts: options.MaxAttempts = None,
     request_ids: options.RequestIds = None,
     rate: options.Rate = None,
+    time_zone: options.TimeZone = None,
     rate_store: options.RateStore = None,
     rate_name: options.RateName = None,
     rate_workers: options.RateWorkers = None,

@@ -49,6 +49,7 @@ _VARIABLES: Final = {
     "rate_store": "RATE_STORE",
     "rate_name": "RATE_NAME",
     "rate_workers": "RATE_WORKERS",
+    "time_zone": "TIME_ZONE",
 }
 _SEEN_BY_PS: Final = (
     "a {}'s password does not belong on the command line, where every process can read it: set {}"

@@ -31,6 +31,7 @@ __all__ = [
     "RateWorkers",
     "RequestIds",
     "RowDeadline",
+    "TimeZone",
     "TokenFile",
     "TrustEnv",
     "called_as_given",
@@ -153,7 +154,22 @@ RequestIds: TypeAlias = Annotated[
     _asking("--request-ids", None, "REQUEST_IDS", "Send a Request-ID with every attempt."),
 ]
 Rate: TypeAlias = Annotated[
-    str | None, _asking("--rate", "NUMBER", "RATE_PER_S", "Requests per second, at most.")
+    str | None,
+    _asking(
+        "--rate",
+        "NUMBER",
+        "RATE_PER_S",
+        "Requests per second, at most; or by the time of day, '06:00,20 22:00,200'.",
+    ),
+]
+TimeZone: TypeAlias = Annotated[
+    str | None,
+    _asking(
+        "--time-zone",
+        "NAME",
+        "TIME_ZONE",
+        "Of times of day, such as Europe/Moscow; the machine's, if you do not say.",
+    ),
 ]
 RateStore: TypeAlias = Annotated[
     str | None,

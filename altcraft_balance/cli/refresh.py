@@ -16,6 +16,7 @@ from altcraft_balance.cli.dry_run import show_dry_run
 from altcraft_balance.cli.exits import ExitCode
 from altcraft_balance.cli.files import check_distinct
 from altcraft_balance.cli.kept_summary import Kept, kept_summary
+from altcraft_balance.cli.night_options import night_of
 from altcraft_balance.cli.places import Places
 from altcraft_balance.cli.plain_source import DescribedSource
 from altcraft_balance.cli.refresh_options import CALLED, Told
@@ -26,6 +27,7 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
+from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
 from altcraft_balance.refresh.rows.selection import selected
@@ -78,6 +80,8 @@ def refresh(
     state: told_by.State = None,
     fresh: told_by.Fresh = False,
     finish: told_by.Finish = False,
+    stop_at: told_by.StopAt = None,
+    max_duration: told_by.MaxDuration = None,
     dry_run: told_by.DryRun = False,
     progress: told_by.Progress = "auto",
     base_url: options.BaseUrl = None,
@@ -102,6 +106,7 @@ def refresh(
     rate_store: options.RateStore = None,
     rate_name: options.RateName = None,
     rate_workers: options.RateWorkers = None,
+    time_zone: options.TimeZone = None,
 ) -> int:
     """Look up the members in a file or of a query, and write a row for each, in order.
 
@@ -112,14 +117,16 @@ def refresh(
     check_distinct(told)  # before anything is written, and a summary is written on every exit
     with kept_summary(told.summary, told.source_name) as kept:
         with options.called_as_given(context), called(CALLED):
-            places = Places.of(context, told)
+            places, night = Places.of(context, told), night_of(told)
         asks, needs_program = not told.dry_run, told.program_column is None
         arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
         with options.called_as_given(context), called(CALLED):
-            return _refresh(told, places, BalanceClient(**arguments), kept)
+            return _refresh(told, places, BalanceClient(**arguments), kept, night)
 
 
-def _refresh(told: Told, places: Places, client: BalanceClient, kept: Kept) -> ExitCode:
+def _refresh(
+    told: Told, places: Places, client: BalanceClient, kept: Kept, night: Night
+) -> ExitCode:
     with ExitStack() as stack:
         with stoppable():
             spool = _spool(stack, places)
@@ -134,7 +141,13 @@ def _refresh(told: Told, places: Places, client: BalanceClient, kept: Kept) -> E
                 )
                 return ExitCode.DONE
         work = Refresh(
-            told=told, places=places, source=source, asking=asking, client=client, kept=kept
+            told=told,
+            places=places,
+            source=source,
+            asking=asking,
+            client=client,
+            kept=kept,
+            night=night,
         )
         try:
             return work.do()

@@ -43,6 +43,10 @@ CALLED: Final[Mapping[str, str]] = MappingProxyType(
         "key": "--key",
         "table": "--to-sql",
         "patience_s": "--sink-patience",
+        "stop_at": "--stop-at",
+        "max_duration": "--max-duration",
+        "max_duration_s": "--max-duration",
+        "time_zone": "--time-zone",
     }
 )
 
@@ -82,6 +86,9 @@ class Told:
     fresh: bool
     overwrite: bool
     finish: bool
+    stop_at: str | None
+    max_duration: str | None
+    time_zone: str | None
     summary: str | None
     progress: str
     dry_run: bool
@@ -223,6 +230,13 @@ Fresh: TypeAlias = Annotated[
 ]
 Finish: TypeAlias = Annotated[
     bool, _running("--finish", None, "Ask nothing more: the rest become not_asked.")
+]
+StopAt: TypeAlias = Annotated[
+    str | None,
+    _running("--stop-at", "HH:MM", "Stop then (exit 75); or a date and time. See --time-zone."),
+]
+MaxDuration: TypeAlias = Annotated[
+    str | None, _running("--max-duration", "TIME", "Stop after 90s, 30m, 7h or 1h30m (exit 75).")
 ]
 Progress: TypeAlias = Annotated[
     str, _running("--progress", "auto|json|plain|off", "How far it has come, on stderr.")

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from altcraft_balance.cli.exits import CannotWrite, ExitCode
 from altcraft_balance.cli.kept_summary import Kept
+from altcraft_balance.cli.night_options import announced
 from altcraft_balance.cli.places import Places
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_progress import Teller, telling
@@ -17,6 +18,7 @@ from altcraft_balance.cli.show import harmless, rows, say_error, screen, silence
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import described, rows_done
 from altcraft_balance.client import BalanceClient
+from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
@@ -48,6 +50,7 @@ class Refresh:
         asking: what is asked about a row.
         client: who asks; it is not open yet.
         kept: is given the summary, however it ends.
+        night: when it has to stop.
     """
 
     told: Told
@@ -56,6 +59,7 @@ class Refresh:
     asking: Asking
     client: BalanceClient
     kept: Kept
+    night: Night
 
     def do(self) -> ExitCode:
         """Do it, show what came of it, and give the exit code.
@@ -84,6 +88,9 @@ class Refresh:
         with telling(screen(stderr=True), self.told.progress) as teller:
             if self.places.files.writes_standard_output and self.told.progress != "off":
                 teller.say(_NO_CHECKPOINT)
+            if self.told.progress != "off":
+                for sentence in announced(self.night, self.client.settings):
+                    teller.say(sentence)
             run = self._run(teller)
             try:
                 summary = run_until_signal(self._do(run), gently=partial(_stop, run, teller))
@@ -108,6 +115,7 @@ class Refresh:
             give_up=told.finish,
             max_failed=MaxFailed.read(told.max_failed),
             grace_s=_GRACE_S,
+            night=self.night,
             on_progress=lambda summary: teller.tell(summary, client.stats()),
             # A wrong host is said at once; who asks nothing needs no connection.
             ready=partial(client.open, warm=0 if told.finish else 1),
@@ -129,7 +137,8 @@ class Refresh:
             screen().print(harmless(said), soft_wrap=True)
             return ExitCode.DONE if summary.is_within_max_failed else ExitCode.FAILURES
         if not summary.run_id:  # a signal came while the input was read for the first time
-            say_error("stopped before anything was asked")
+            why = renamed(summary.reason, CALLED)
+            say_error(f"stopped before anything was asked{f': {why}' if why else ''}")
             return ExitCode.STOPPED
         on_stderr = self.places.files.writes_standard_output
         if not (on_stderr and self.told.progress == "json"):  # which has had it all
@@ -154,7 +163,8 @@ def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
         return ExitCode.FAILURES, reason
     if summary.state == "stopped":
         again = "run the same command again to go on" if summary.output else "it begins anew"
-        return ExitCode.STOPPED, f"stopped at {rows_done(summary)} rows: {again}"
+        since = f", since {reason}" if reason else ""
+        return ExitCode.STOPPED, f"stopped at {rows_done(summary)} rows{since}: {again}"
     if not summary.is_within_max_failed:
         allowed = summary.settings["max_failed"]
         return ExitCode.FAILURES, f"more failed than --max-failed allows ({allowed})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from altcraft_balance.refresh.durations import milliseconds, plural, span
@@ -9,6 +10,7 @@ from altcraft_balance.refresh.summary import RefreshSummary
 
 __all__ = ["counts", "described", "rows_done"]
 
+_PUNCTUAL = 0.02  # of a night: no night is as exact as that
 _SAID = {
     "finished_before": "finished before",
     "too_many_failed": "stopped, since too many failed",
@@ -25,6 +27,8 @@ def described(summary: RefreshSummary, word: str | None = None) -> Iterator[tupl
     if summary.output:
         yield "Output", summary.output
     yield "Rows", rows_done(summary)
+    if summary.left_s is not None:
+        yield "Left", _left(summary)
     yield "Answers", counts(summary.statuses)
     if summary.kinds:
         yield "Failures", counts(summary.kinds)
@@ -40,6 +44,17 @@ def described(summary: RefreshSummary, word: str | None = None) -> Iterator[tupl
     if summary.p50_s is not None:
         p50, p99 = milliseconds(summary.p50_s), milliseconds(summary.p99_s)
         yield "One row", f"p50 {p50}, p99 {p99}, waits included"
+
+
+def _left(summary: RefreshSummary) -> str:
+    """``21 h 00 min of work: about 3 more nights like this one``; rounded up."""
+    work = f"{span(summary.left_s or 0.0)} of work"
+    if not (summary.reason and summary.nights_left):
+        return work  # a signal came, and nobody knows how long the night would have been
+    nights = math.ceil(summary.nights_left - _PUNCTUAL)
+    return (
+        f"{work}: about {max(1, nights)} more {'night' if nights <= 1 else 'nights'} like this one"
+    )
 
 
 def rows_done(summary: RefreshSummary) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import Currency
+from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.delta import Previous
@@ -50,6 +52,8 @@ async def refresh_balances(
     give_up: bool = False,
     stop: asyncio.Event | None = None,
     grace_s: float = 10.0,
+    stop_at: datetime | None = None,
+    max_duration_s: float | None = None,
     on_progress: Callable[[RefreshSummary], object] | None = None,
 ) -> RefreshSummary:
     """Look up the member of each row of `source`, and write a row for each to `sink`, in order.
@@ -86,6 +90,10 @@ async def refresh_balances(
         give_up: ask nothing more: the rows that are left get the status ``not_asked``.
         stop: when it is set, nothing more is taken, and the run ends as ``stopped``.
         grace_s: seconds that lookups on the way then have.
+        stop_at: a moment (aware) at which the run ends like by `stop`, with the reason in its
+            summary; one that is past ends it before anything is read. The same call goes on with
+            it, on the next night with the next `stop_at`.
+        max_duration_s: likewise, so many seconds after this call.
         on_progress: is called on the loop, once a second, with the summary so far.
 
     Returns:
@@ -126,6 +134,7 @@ async def refresh_balances(
             give_up=give_up,
             max_failed=MaxFailed.read(max_failed),
             grace_s=grace_s,
+            night=Night(stop_at=stop_at, max_duration_s=max_duration_s),
             on_progress=on_progress,
         ),
     )

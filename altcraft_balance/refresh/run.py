@@ -18,6 +18,7 @@ from attrs import field, frozen
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
+from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.outputs import Output, opened, outputs_of
 from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSource, SourceInfo
@@ -44,6 +45,7 @@ class RunOptions:
     give_up: bool = False
     max_failed: MaxFailed = field(factory=MaxFailed)
     grace_s: float = 10.0
+    night: Night = field(factory=Night)
     on_progress: Callable[[RefreshSummary], object] | None = None
     #: Is awaited when it is certain that there is something to ask, and before anything is made.
     ready: Callable[[], Awaitable[object]] | None = None
@@ -73,7 +75,9 @@ class Run:
         self._source, self._sinks = source, sinks
         self._client, self._asking, self._options = client, asking, options
         self._desk = Desk()
-        self._watch = RunWatch(client, options.max_failed, options.on_progress)
+        self._watch = RunWatch(
+            client, options.max_failed, options.on_progress, options.night.settings
+        )
         self._work: Work | None = None
         self._standing: Standing | None = None
         self._is_stopped = False
@@ -83,10 +87,10 @@ class Run:
         """Whether it has its outputs: until it has finished, it can go on."""
         return self._standing is not None and self._standing.has_begun
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "") -> None:
         """Take nothing more; what is asked already has `grace_s` seconds to be answered."""
         self._is_stopped = True
-        self._watch.ends("stopped")
+        self._watch.ends("stopped", reason)
         if self._work is not None:
             self._work.stop()
             return
@@ -113,6 +117,7 @@ class Run:
         try:
             async with AsyncExitStack() as stack:
                 stack.callback(self._desk.close)
+                stack.enter_context(self._options.night.ending(self.stop))
                 await self._do(stack)
         except Interrupted:
             pass  # as it was asked to

@@ -66,6 +66,9 @@ class RefreshSummary:
         errors: ``kinds``, at most 24: answers by status, kind and code, from the most on, each with
             up to three examples of what was said, without what looks like an address or a number
             of somebody's; and how many answers are of a kind ``beyond`` them.
+        nights_left: how many processes like the last one will do what is left: rows that are left,
+            over those that it had answered. None: it was not stopped, or this is not known.
+        left_s: seconds of work that are left, at that one's pace; None likewise.
     """
 
     run_id: str
@@ -95,6 +98,8 @@ class RefreshSummary:
     timeline: Mapping[str, Any] = _NONE
     balances: Mapping[str, Any] = _NONE
     errors: Mapping[str, Any] = _NONE
+    nights_left: float | None = None
+    left_s: float | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -118,7 +123,9 @@ class RefreshSummary:
             ValueError: a field is missing, or is not what `as_dict` writes.
         """
         try:
-            values: dict[str, Any] = {name: kept[name] for name in _FIELDS if name not in _SERIES}
+            values: dict[str, Any] = {
+                name: kept[name] for name in _FIELDS if name in kept or name not in _LATER | _SERIES
+            }
             values |= {name: kept.get(name) or _NONE for name in _SERIES}
             values["started_at"] = datetime.fromisoformat(kept["started_at"])
             if kept["finished_at"] is not None:
@@ -131,6 +138,7 @@ class RefreshSummary:
 
 
 _FIELDS = tuple(attribute.name for attribute in fields(RefreshSummary))
+_LATER = frozenset({"nights_left", "left_s"})  # earlier releases wrote summaries without them
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Failed, Found
 from altcraft_balance.refresh.feed import Feed
 from altcraft_balance.refresh.lost_time import reason_of
+from altcraft_balance.refresh.night import work_left
 from altcraft_balance.refresh.port import SourceInfo
 from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A_MEMBER, NOT_ASKED
 from altcraft_balance.refresh.rows.limits import MaxFailed
@@ -40,6 +41,7 @@ class RunWatch:
         client: whose figures belong to it.
         max_failed: how many may fail.
         on_progress: is called with the summary so far.
+        night: what else its settings say.
 
     Attributes:
         tally: the run's counts.
@@ -50,8 +52,9 @@ class RunWatch:
         client: BalanceClient,
         max_failed: MaxFailed,
         on_progress: Callable[[RefreshSummary], object] | None,
+        night: Mapping[str, Any],
     ) -> None:
-        self._client, self._max_failed = client, max_failed
+        self._client, self._max_failed, self._night = client, max_failed, night
         self._on_progress = on_progress and deaf_to_errors(on_progress, "on_progress")
         self.tally = Tally()
         self._state: RunState = "running"
@@ -66,7 +69,7 @@ class RunWatch:
             "started_at": datetime.now(UTC).replace(microsecond=0),
             "settings": {},
         }
-        self._before_s = 0.0
+        self._before_s, self._rows_before = 0.0, 0
         self._began: float | None = None
         self._finished: RefreshSummary | None = None
 
@@ -86,6 +89,7 @@ class RunWatch:
                 "max_failed": str(self._max_failed),
                 "concurrency": limits.concurrency,
                 "rate_per_s": None if limits.rate_per_s is None else str(limits.rate_per_s),
+                **self._night,
             },
         }
 
@@ -101,7 +105,7 @@ class RunWatch:
     def take_up(self, known: Mapping[str, Any]) -> None:
         """Go on from what an earlier process counted."""
         self.tally = Tally(known.get("tally"))
-        self._before_s = self.tally.elapsed_s
+        self._before_s, self._rows_before = self.tally.elapsed_s, self.tally.rows
         self.tally.begins(datetime.now(UTC))
         if known:
             self._facts["started_at"] = RefreshSummary.from_dict(known["summary"]).started_at
@@ -208,8 +212,14 @@ class RunWatch:
             state=self._state,
             reason=self._reason,
             is_within_max_failed=self._max_failed.allows(tally.failed, tally.answered),
+            **(self._left() if self._state == "stopped" else {}),
             **self._facts,
         )
+
+    def _left(self) -> dict[str, float]:
+        rows = self.tally.rows
+        left = 0 if self._facts["total"] is None else self._facts["total"] - rows
+        return work_left(left, rows - self._rows_before, self.tally.elapsed_s - self._before_s)
 
     def finished_before(self, summary: Mapping[str, Any]) -> bool:
         """The run had finished before this process began; whether its summary can be read."""

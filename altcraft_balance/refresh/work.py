@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
@@ -25,6 +25,9 @@ from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.writer import Writer, rows_at_once
 
 __all__ = ["Work"]
+
+#: A run that was stopped waits so long for the sink to take what is answered.
+_COMMIT_S: Final = 10.0
 
 
 class Work:
@@ -69,6 +72,7 @@ class Work:
         self._is_stopping = False
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
+        self._commit_limit: asyncio.Timeout | None = None
         self.writer = Writer(
             desk,
             checkpoint,
@@ -97,10 +101,9 @@ class Work:
             try:
                 await self._ask()
             except Exception:
-                await self.writer.commit()
+                await self._committed()
                 raise
-            await self.writer.commit()
-            if self._is_stopping or not self.feed.at_end:
+            if not await self._committed() or self._is_stopping or not self.feed.at_end:
                 return False
             await self.writer.complete(self.feed.rows, self._watch.exact_total)
         return True
@@ -110,6 +113,7 @@ class Work:
         if not self._is_stopping:
             self._is_stopping = True
             self._end_within(self._grace_s)
+            self._limit_commit()
             self._sinks.hurry(self._grace_s)
 
     async def close(self) -> None:
@@ -137,6 +141,30 @@ class Work:
                 raise
         finally:
             self._limit = None
+
+    async def _committed(self) -> bool:
+        """Commit all that is answered; whether it is, and not kept by a sink that is stuck.
+
+        What is not is asked again, as after a crash: a run that was stopped has to end.
+        """
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._commit_limit = limit
+                self._limit_commit()
+                await self.writer.commit()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self.writer.cut()
+            return False
+        finally:
+            self._commit_limit = None
+        return True
+
+    def _limit_commit(self) -> None:
+        if self._is_stopping and self._commit_limit is not None:
+            self._commit_limit.reschedule(asyncio.get_running_loop().time() + _COMMIT_S)
 
     def _take(self, outcome: Found | Failed) -> None:
         if isinstance(outcome, Failed) and self._concerns_all(outcome):

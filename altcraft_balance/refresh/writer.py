@@ -141,6 +141,12 @@ class Writer:
         """Begin no other block."""
         self._is_closing = True
 
+    def cut(self) -> None:
+        """Wait no longer for an ``async`` sink, which keeps the block that is under way."""
+        self.halt()
+        if self._block is not None:
+            self._block.cancel()
+
     async def close(self) -> None:
         """Wait for the block that is under way, whatever comes of it, and forget the rest."""
         self.halt()

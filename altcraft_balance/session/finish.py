@@ -107,9 +107,7 @@ def _ended_with(
         if isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)
     if stopped:
-        session.admission.refuse_hopeless()
-        if session.flights is not None:
-            session.flights.refuse_hopeless()
+        session.refuse_hopeless()
 
 
 def _note_latency(session: Session, now: float, sent_at: float, *, answered: bool = True) -> None:

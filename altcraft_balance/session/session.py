@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from datetime import datetime
 
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, ConfigurationError
 from altcraft_balance.models import BalanceQuery
@@ -21,6 +22,7 @@ from altcraft_balance.session.lookup import Lookup, Watch
 from altcraft_balance.session.shared_pace import SharedPace
 from altcraft_balance.session.single_flight import SingleFlight
 from altcraft_balance.session.stats import State
+from altcraft_balance.session.timed_pace import TimedPace
 from altcraft_balance.session.tokens import Tokens
 from altcraft_balance.session.traffic import Traffic
 from altcraft_balance.session.witness import Witness
@@ -36,9 +38,11 @@ from altcraft_balance.telemetry.events import (
     TokenReloaded,
     deaf_to_errors,
 )
+from altcraft_balance.timetable import RateTimetable
 from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
 from altcraft_balance.transport.sweep import Sweep
 from altcraft_balance.validators import checked_wait
+from altcraft_balance.zones import utc_now
 
 __all__ = ["Session"]
 
@@ -71,6 +75,7 @@ class Session:
         self.traffic = Traffic(settings.limits, tell=self._tell)
         self.admission = Admission(self.traffic, draw=lambda: self.rng.random())
         self.clock: Callable[[], float] = lambda: 0.0  # until there is a loop
+        self.wall: Callable[[], datetime] = utc_now
         self.state: State = "new"
         self._drained: asyncio.Event | None = None
         self._shared_pace: SharedPace | None = None
@@ -101,6 +106,8 @@ class Session:
                 await self._get_ready(warm)
             if self.brake.reason is None:
                 self.state = "open"
+                if self.traffic.timed is not None:
+                    self.traffic.timed.begin()
             else:
                 await self.transport.aclose()
         except Halted:
@@ -124,9 +131,13 @@ class Session:
         raise trouble
 
     async def _open_pace(self) -> None:
-        """Several processes share a rate: ask their store for it."""
+        """The rate depends on the time of day, or several processes share it."""
         limits, traffic = self.settings.limits, self.traffic
         rate = limits.rate_per_s
+        if isinstance(rate, RateTimetable):
+            traffic.pace = traffic.timed = TimedPace(
+                rate, limits.burst, wall=self.wall, looked=self._looked_at_the_clock
+            )
         if isinstance(rate, SharedRate) and rate.kind != "split":
             store = await asyncio.to_thread(open_store, rate, limits.burst)
             traffic.pace = self._shared_pace = SharedPace(
@@ -168,6 +179,8 @@ class Session:
             unfinished = self.counts.in_progress
             self.state = "closed"
             self.admission.close()
+            if self.traffic.timed is not None:
+                self.traffic.timed.close()
             try:
                 await self._close_doors()
             finally:
@@ -268,6 +281,17 @@ class Session:
         now = self.clock()
         self.traffic.narrow_or_widen(now, now - began)
         self.admission.pump()
+
+    def _looked_at_the_clock(self) -> None:
+        """By the timetable another rate may hold, or none."""
+        self.admission.pump()
+        self.refuse_hopeless()
+
+    def refuse_hopeless(self) -> None:
+        """Everybody is stopped for a while: those who have no time for that are told at once."""
+        self.admission.refuse_hopeless()
+        if self.flights is not None:
+            self.flights.refuse_hopeless()
 
     # ── news from below ──────────────────────────────────────────────────────────────────────
 

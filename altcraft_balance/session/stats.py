@@ -38,7 +38,8 @@ class ClientStats:
         slots: the limit on requests at once, `Limits.concurrency`.
         slots_in_use: requests on the way.
         width: how many may be on the way now; less than `slots` when more made the server slower.
-        rate_per_s: requests per second that are allowed now, known or found; None: no limit.
+        rate_per_s: requests per second that are allowed now, known or found; 0.0 in a timetable's
+            quiet time; None: no limit.
         gate_s: seconds for which nobody sends, since the server asked for a pause; 0.0: none.
         breaker: ``closed``, ``open`` (nothing is sent) or ``probing`` (one request is).
         budget: retry tokens left, of 500; a retry costs 14.
@@ -87,7 +88,7 @@ class Health:
         failures_in_a_row: attempts since the last such answer.
         last_failure: the kind of the last of them; None when there is none.
         breaker: ``closed``, ``open`` or ``probing``.
-        retry_after_s: seconds until anything may be sent, as gate and breaker have it.
+        retry_after_s: seconds until anything may be sent, as gate, breaker and a timetable have it.
     """
 
     ok: bool

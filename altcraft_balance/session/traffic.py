@@ -17,9 +17,11 @@ from altcraft_balance.policy.rate import AdaptiveRate
 from altcraft_balance.policy.width import AdaptiveWidth
 from altcraft_balance.session.passes import Obstacle, Pass, Rank
 from altcraft_balance.session.semaphore import Semaphore
+from altcraft_balance.session.timed_pace import TimedPace
 from altcraft_balance.settings import Limits
 from altcraft_balance.shared_rate import SharedRate
 from altcraft_balance.telemetry.events import BreakerChanged, Event, GateClosed, WidthChanged
+from altcraft_balance.timetable import RateTimetable
 
 __all__ = ["Pace", "Traffic"]
 
@@ -60,6 +62,7 @@ class Traffic:
         self.slots = Semaphore(limits.concurrency)
         self.gate, self.breaker, self.budget = Gate(), Breaker(), Budget()
         self.pace: Pace | None = _known_pace(limits)
+        self.timed: TimedPace | None = None  # the same, when it goes by a timetable
         self.adaptive = limits.adaptive
         self.rate, self.width = AdaptiveRate(), AdaptiveWidth(limits.concurrency)
         self._batch_pace = Gcra(math.inf)
@@ -89,10 +92,12 @@ class Traffic:
         return None
 
     def shut(self, now: float, *, paced: bool = False) -> Obstacle | None:
-        """The breaker or the gate, when one of them stops everybody.
+        """A quiet time, the breaker or the gate, when one of them stops everybody.
 
         Whoever is `paced` need not be spread once the gate is open: the pace does it.
         """
+        if self.timed is not None and (wait_s := self.timed.quiet_s(now)):
+            return Obstacle("rate", wait_s)
         if wait_s := self.breaker.wait_s(now):
             return Obstacle("breaker", wait_s)
         if wait_s := self.gate.closed_s(now) if paced else self.gate.wait_s(now):
@@ -111,6 +116,8 @@ class Traffic:
 
     def is_stopped(self, now: float, *, probe: bool = False) -> bool:
         """Whether those let through a moment ago are stopped; the breaker spares its probe."""
+        if self.timed is not None and self.timed.quiet_s(now):
+            return True
         if self.breaker.state is _CLOSED and now >= self.gate.busy_until:
             return False
         return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
@@ -254,7 +261,8 @@ class Traffic:
     def closed_s(self, now: float) -> float:
         """Seconds for which nobody may send; while a probe is under way, a guess of one."""
         breaker_s = self.breaker.wait_s(now)
-        return max(self.gate.closed_s(now), 1.0 if breaker_s == math.inf else breaker_s)
+        quiet_s = 0.0 if self.timed is None else self.timed.quiet_s(now)
+        return max(quiet_s, self.gate.closed_s(now), 1.0 if breaker_s == math.inf else breaker_s)
 
     def rate_per_s(self, now: float) -> float | None:
         """Requests per second that a batch may send now; None: as many as it likes."""
@@ -281,7 +289,7 @@ class Traffic:
 
 def _known_pace(limits: Limits) -> Pace | None:
     rate = limits.rate_per_s
-    if rate is None:
+    if rate is None or isinstance(rate, RateTimetable):  # which needs a clock on the wall
         return None
     if not isinstance(rate, SharedRate):
         return Gcra(rate, limits.burst)

@@ -24,6 +24,7 @@ from altcraft_balance import (
     Limits,
     Matching,
     Outcome,
+    RateTimetable,
     RawMatching,
     RetryPolicy,
     Sandbox,
@@ -56,6 +57,7 @@ def clients() -> list[BalanceClient]:
             on_event=lambda event: None,
         ),
         BalanceClient.from_env(format="xml"),
+        BalanceClient.from_env(limits=Limits(rate_per_s=RateTimetable.read("6:00,20 22:00,200"))),
     ]
 
 

@@ -11,6 +11,7 @@ from altcraft_balance.models import CurrencyEid, CurrencyIid
 from altcraft_balance.secret import Secret
 from altcraft_balance.settings import ClientSettings, Limits, RetryPolicy, Timeouts
 from altcraft_balance.shared_rate import SharedRate
+from altcraft_balance.timetable import RateTimetable
 
 NEEDED = {"BASE_URL": "https://ru.altkraft.com", "TOKEN": "canary"}
 
@@ -43,6 +44,7 @@ READ = [
     ("CONCURRENCY", "8", 8),
     ("RATE_PER_S", "50", 50.0),
     ("RATE_PER_S", "0.5", 0.5),
+    ("RATE_PER_S", "06:00,20 22:00,200", RateTimetable.read("06:00,20 22:00,200")),
     ("BURST", "2.5", 2.5),
     ("ADAPTIVE", "no", False),
     ("SINGLE_FLIGHT", "yes", True),
@@ -123,6 +125,20 @@ BAD = [
     ({"NOT_A_MEMBER": "404;440"}, "^ALTCRAFT_NOT_A_MEMBER='404;440' cannot be read: "),
     ({"RATE_PER_S": "fast"}, "^ALTCRAFT_RATE_PER_S='fast' cannot be read: a number is expected"),
     ({"RATE_PER_S": "50/s"}, "^ALTCRAFT_RATE_PER_S='50/s' cannot be read: a number is expected"),
+    ({"RATE_PER_S": "20,5"}, "^ALTCRAFT_RATE_PER_S='20,5' cannot be read: a number is expected"),
+    ({"RATE_PER_S": "6:00,20"}, "^ALTCRAFT_RATE_PER_S='6:00,20' cannot be read: a timetable must"),
+    (
+        {"RATE_PER_S": "6:00,2 7:00,3", "TIME_ZONE": "Mars"},
+        "^ALTCRAFT_TIME_ZONE must be a name such as Europe/Moscow, not 'Mars'$",
+    ),
+    (
+        {"RATE_PER_S": "6:00,2 7:00,3", "RATE_STORE": "redis://h"},
+        "^ALTCRAFT_RATE_STORE needs one number as ALTCRAFT_RATE_PER_S, no timetable$",
+    ),
+    (
+        {"RATE_PER_S": "6:00,2 7:00,3", "RATE_WORKERS": "4"},
+        "^ALTCRAFT_RATE_WORKERS needs one number as ALTCRAFT_RATE_PER_S, no timetable$",
+    ),
     ({"RATE_PER_S": "0"}, "^ALTCRAFT_RATE_PER_S must be a number greater than 0"),
     ({"RATE_PER_S": "inf"}, "^ALTCRAFT_RATE_PER_S must be a number greater than 0"),
     ({"BURST": "many"}, "^ALTCRAFT_BURST='many' cannot be read: a number is expected"),
@@ -282,3 +298,10 @@ def test_a_token_from_the_real_environment_is_kept_by_reference(monkeypatch):
     token = from_environment(dict(os.environ), "XALT_", {})["token"]
     assert repr(token) == "Secret(***)"
     assert token.reveal() == "canary"
+
+
+def test_a_timetables_zone_has_a_variable_of_its_own():
+    """Without it the times are the machine's; a rate that is a number has no use for it."""
+    table = arguments(RATE_PER_S="06:00,20 22:00,200", TIME_ZONE="Europe/Moscow")["limits"]
+    assert table.rate_per_s == RateTimetable.read("06:00,20 22:00,200", "Europe/Moscow")
+    assert arguments(RATE_PER_S="50", TIME_ZONE="Europe/Moscow")["limits"].rate_per_s == 50
