@@ -21,6 +21,7 @@ from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encod
 from altcraft_balance.cli.status import status
 from altcraft_balance.cli.stopping import Stopped
 from altcraft_balance.errors import AltcraftBalanceError
+from altcraft_balance.refresh.sql.trouble import DatabaseAway
 from altcraft_balance.version import __version__
 
 __all__ = ["PROGRAM", "run"]
@@ -117,6 +118,9 @@ def _explain(error: Exception) -> ExitCode:
         if usage:
             say_error(usage)
         return ExitCode.USAGE
+    if isinstance(error, DatabaseAway):
+        say_error(f"{error.strerror}; run the same command again when it is back")
+        return ExitCode.STOPPED
     if isinstance(error, OSError):
         silence(sys.stdout)
         say_error(f"the system refused: {error.strerror or type(error).__name__}")

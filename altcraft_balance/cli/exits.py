@@ -52,7 +52,7 @@ MEANINGS: Final = MappingProxyType(
         ExitCode.NOT_A_MEMBER: "the member is not in the program (get)",
         ExitCode.UNREACHABLE: "the server cannot be reached",
         ExitCode.CANNOT_WRITE: "a file cannot be written; run it again",
-        ExitCode.STOPPED: "stopped by a signal, or its time is over; run it again",
+        ExitCode.STOPPED: "stopped: a signal, its time, a database away; run it again",
         ExitCode.REFUSED: "the server refuses the token, the account or everybody",
     }
 )

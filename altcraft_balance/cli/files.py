@@ -1,23 +1,21 @@
-"""Sources and sinks, as their names say which they are."""
+"""Files as sources and sinks, as their names say which they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.refresh.files.claim import check_free
 from altcraft_balance.refresh.files.compression import format_suffix
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.files.json_lines import JsonLinesSink, JsonLinesSource
 from altcraft_balance.refresh.files.lake_url import LakeUrl, is_url, local_path
-from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSink, RowSource
 
-__all__ = ["STANDARD", "Files", "check_distinct"]
+__all__ = ["STANDARD", "Files", "check_distinct", "previous_source"]
 
 #: What stands for standard input and standard output.
 STANDARD: Final = "-"
@@ -39,17 +37,17 @@ class Files:
 
     Attributes:
         told: what the command was told.
-        out: where the output goes.
-        input_format: one of ``csv``, ``tsv``, ``jsonl``, ``parquet``.
-        sink: the output.
+        input_format: one of ``csv``, ``tsv``, ``jsonl``, ``parquet``; None: the input is no file.
+        sink: the output, if it is a file.
         errors_to: where the rows without an answer go, if anywhere.
+        changes_to: where the rows with other amounts than before go, if anywhere.
     """
 
     told: Told
-    out: str
-    input_format: str
-    sink: RowSink
+    input_format: str | None
+    sink: RowSink | None
     errors_to: RowSink | None
+    changes_to: RowSink | None
 
     @classmethod
     def of(cls, told: Told) -> Files:
@@ -59,28 +57,23 @@ class Files:
             ConfigurationError: one is of a format that is not known, or two are the same.
         """
         told = _with_paths(told)
-        if told.out is None:
-            raise ConfigurationError("--out must say where the balances go: a file, or -")
-        input_format = _format_of(told.input, told.input_format, "--input-format")
-        output_format = _format_of(told.out, told.output_format, "--output-format")
+        if told.out is None and told.to_sql is None:
+            raise ConfigurationError(
+                "--out must say where the balances go: a file, or -; or --to-sql a table"
+            )
+        input_format = output_format = None
+        if told.input is not None:
+            input_format = _format_of(told.input, told.input_format, "--input-format")
+        if told.out is not None:
+            output_format = _format_of(told.out, told.output_format, "--output-format")
         _check_options(told, input_format, output_format)
-        sink = _sink(told.out, output_format, told, like_input=False)
-        errors_to = None
-        if told.errors_to is not None:
-            errors_format = _format_of(told.errors_to, None, "--errors-to a name that ends so")
-            errors_to = _sink(told.errors_to, errors_format, told, like_input=True)
-        return cls(told, told.out, input_format, sink, errors_to)
-
-    def check(self, source: RowSource) -> None:
-        """Refuse outputs as a run would, without a run.
-
-        Raises:
-            ConfigurationError: one cannot be where it should.
-        """
-        check_paths(source, {"sink": self.sink, "errors_to": self.errors_to})
-        for sink in (self.sink, self.errors_to):
-            if sink is not None and sink.path is not None:
-                check_free(sink.path, overwrite=self.told.overwrite)
+        return cls(
+            told,
+            input_format,
+            sink=_sink(told.out, output_format, told),
+            errors_to=_other_sink("--errors-to", told.errors_to, told, like_input=True),
+            changes_to=_other_sink("--changes-to", told.changes_to, told),
+        )
 
     @property
     def reads_standard_input(self) -> bool:
@@ -90,11 +83,11 @@ class Files:
     @property
     def writes_standard_output(self) -> bool:
         """Whether the output goes to standard output."""
-        return self.out == STANDARD
+        return self.told.out == STANDARD
 
     def source(self, spool: Path | None) -> RowSource:
         """What is read: `spool` in the place of standard input."""
-        told, path = self.told, spool or Path(self.told.input)
+        told, path = self.told, spool or Path(self.told.input or "")
         if self.input_format == "parquet":
             from altcraft_balance.refresh.files.parquet_source import ParquetSource
 
@@ -105,7 +98,7 @@ class Files:
         else:
             source = CsvSource(
                 path,
-                delimiter=_delimiter(told, self.input_format),
+                delimiter=_delimiter(told, self.input_format or "csv"),
                 encoding=told.encoding or "utf-8",
                 header=not told.no_header,
             )
@@ -114,13 +107,31 @@ class Files:
         return source
 
 
+def previous_source(path: str) -> RowSource:
+    """An earlier output, as a source: what its name says it is, in the way that we write it.
+
+    Raises:
+        ConfigurationError: its name does not say.
+    """
+    path = local_path(path)
+    if path == STANDARD or is_url(path):
+        raise ConfigurationError("--previous must name a file on this machine")
+    kind = _format_of(path, None, "--previous a name that ends so")
+    if kind == "parquet":
+        from altcraft_balance.refresh.files.parquet_source import ParquetSource
+
+        return ParquetSource(path)
+    if kind == "jsonl":
+        return JsonLinesSource(path)
+    return CsvSource(path, delimiter=_DELIMITERS[kind] or ",")
+
+
 def _with_paths(told: Told) -> Told:
     """`told` with paths in the place of ``file:///`` URLs."""
-    out, errors_to = (
-        told.out and local_path(told.out),
-        told.errors_to and local_path(told.errors_to),
-    )
-    return evolve(told, input=local_path(told.input), out=out, errors_to=errors_to)
+    names = ("input", "out", "errors_to", "changes_to")
+    given = {name: getattr(told, name) for name in names}
+    paths: dict[str, Any] = {name: path and local_path(path) for name, path in given.items()}
+    return evolve(told, **paths)
 
 
 def _format_of(path: str, given: str | None, option: str) -> str:
@@ -142,7 +153,20 @@ def _format_of(path: str, given: str | None, option: str) -> str:
     return given
 
 
-def _sink(path: str, kind: str, told: Told, *, like_input: bool) -> RowSink:
+def _other_sink(
+    option: str, path: str | None, told: Told, *, like_input: bool = False
+) -> RowSink | None:
+    if path is None:
+        return None
+    kind = _format_of(path, None, f"{option} a name that ends so")
+    return _sink(path, kind, told, like_input=like_input)
+
+
+def _sink(
+    path: str | None, kind: str | None, told: Told, *, like_input: bool = False
+) -> RowSink | None:
+    if path is None or kind is None:
+        return None
     if is_url(path) and kind != "parquet":
         raise ConfigurationError(f"an object store gets Parquet, not {kind}: leave its format out")
     if kind == "parquet":
@@ -170,8 +194,12 @@ def _delimiter(told: Told, kind: str) -> str | None:
     return _DELIMITERS[kind] if given is None else _ESCAPES.get(given, given)
 
 
-def _check_options(told: Told, input_format: str, output_format: str) -> None:
+def _check_options(told: Told, input_format: str | None, output_format: str | None) -> None:
     """Refuse what would have no effect: whoever gives it expects one."""
+    if told.input_format is not None and told.from_sql is not None:
+        raise ConfigurationError("--input-format is for INPUT, and --from-sql takes its place")
+    if told.output_format is not None and told.out is None:
+        raise ConfigurationError("--output-format is for --out, which is not given")
     of_text = {
         "--delimiter": told.delimiter is not None,
         "--encoding": told.encoding is not None,
@@ -191,7 +219,8 @@ def check_distinct(told: Told) -> None:
         ConfigurationError: two are the same, or a URL is not what can stand there.
     """
     named = {"INPUT": told.input, "--out": told.out}
-    named |= {"--errors-to": told.errors_to, "--summary": told.summary}
+    named |= {"--errors-to": told.errors_to, "--changes-to": told.changes_to}
+    named |= {"--summary": told.summary}
     seen: dict[Path, str] = {}
     for name, path in named.items():
         if not path or (path == STANDARD and name == "INPUT"):

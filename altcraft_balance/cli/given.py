@@ -21,7 +21,7 @@ from altcraft_balance.secret import HIDDEN, HiddenStr
 from altcraft_balance.store_urls import holds_password
 from altcraft_balance.wording import called
 
-__all__ = ["PREFIX", "called_as_given", "client_arguments"]
+__all__ = ["PREFIX", "called_as_given", "client_arguments", "is_typed"]
 
 PREFIX: Final = "ALTCRAFT_"
 #: Option -> variable, both as `environment` and as typer name them.
@@ -78,7 +78,7 @@ def client_arguments(
     Raises:
         ConfigurationError: a setting is missing or cannot be read, or two contradict each other.
     """
-    typed = {name for name in _VARIABLES if _source(context, name) == "COMMANDLINE"}
+    typed = {name for name in _VARIABLES if is_typed(context, name)}
     _check_typed(context, typed)
     environ = _environment(context, typed)
     has_token = environ.get(f"{PREFIX}TOKEN") or environ.get(f"{PREFIX}TOKEN_FILE")
@@ -131,6 +131,11 @@ def _is_set(context: typer.Context, name: str, variable: str) -> bool:
 
 def _flags(context: typer.Context) -> dict[str, str]:
     return {str(option.name): option.opts[0] for option in context.command.params}
+
+
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the parameter `name` stands on the command line, where every process can read it."""
+    return _source(context, name) == "COMMANDLINE"
 
 
 def _source(context: typer.Context, name: str) -> str:

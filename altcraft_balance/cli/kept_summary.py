@@ -12,6 +12,7 @@ from attrs import define, evolve
 from altcraft_balance.cli.exits import CannotWrite
 from altcraft_balance.cli.stopping import Stopped
 from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
+from altcraft_balance.refresh.sql.trouble import DatabaseAway
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.summary import RefreshSummary, nothing_done
 
@@ -62,6 +63,8 @@ def _check(path: Path) -> None:
 def _broken_by(error: BaseException, summary: RefreshSummary) -> RefreshSummary:
     if isinstance(error, Stopped | KeyboardInterrupt):
         return evolve(summary, state="stopped")
+    if isinstance(error, DatabaseAway):
+        return evolve(summary, state="broken", reason=error.strerror or "")
     # The text of an unforeseen error may hold anything.
     ours = isinstance(error, AltcraftBalanceError | CannotWrite)
     return evolve(summary, state="broken", reason=str(error) if ours else type(error).__name__)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from typing import Any, Final, cast
 
+from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.refresh.port import BadRow, Cells, Rows, RowSource, SourceInfo
 
 __all__ = ["DescribedSource", "described", "plain_rows"]
@@ -16,7 +17,7 @@ _AT_ONCE: Final = 1_000
 def described(source: RowSource) -> SourceInfo:
     """What `source` has."""
     info = source.describe()
-    return info if isinstance(info, SourceInfo) else asyncio.run(_awaited(info))
+    return info if isinstance(info, SourceInfo) else run_until_signal(_awaited(info))
 
 
 def plain_rows(source: RowSource) -> Iterator[Cells | BadRow]:
@@ -28,7 +29,7 @@ def plain_rows(source: RowSource) -> Iterator[Cells | BadRow]:
     with asyncio.Runner() as runner:
         reading = aiter(rows)
         try:
-            while block := runner.run(_block(reading)):
+            while block := run_until_signal(_block(reading), run=runner.run):
                 yield from block
         finally:
             if (close := getattr(reading, "aclose", None)) is not None:

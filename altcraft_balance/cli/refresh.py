@@ -1,22 +1,23 @@
-"""``altcraft-balance refresh``: the balances of all members in a file, into a file."""
+"""``altcraft-balance refresh``: the balances of all members in a file or a query, into others."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 import typer
 from attrs import evolve
 
+from altcraft_balance.cli import database_options as databases
 from altcraft_balance.cli import options
 from altcraft_balance.cli import refresh_options as told_by
 from altcraft_balance.cli.dry_run import show_dry_run
 from altcraft_balance.cli.exits import ExitCode
-from altcraft_balance.cli.files import Files, check_distinct
+from altcraft_balance.cli.files import check_distinct
 from altcraft_balance.cli.kept_summary import Kept, kept_summary
 from altcraft_balance.cli.night_options import night_of
+from altcraft_balance.cli.places import Places
 from altcraft_balance.cli.plain_source import DescribedSource
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_run import Refresh
@@ -27,7 +28,6 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.spool import Spool, spooled
 from altcraft_balance.refresh.night import Night
-from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, guessed_column
 from altcraft_balance.refresh.rows.selection import selected
@@ -45,7 +45,7 @@ _BY: Final = (
 
 def refresh(
     context: typer.Context,
-    input: told_by.Input,  # noqa: A002 - what it is
+    input: told_by.Input = None,  # noqa: A002 - what it is
     by: told_by.By = None,
     column: told_by.MemberColumn = None,
     program_column: told_by.ProgramColumn = None,
@@ -54,14 +54,24 @@ def refresh(
     delimiter: told_by.Delimiter = None,
     encoding: told_by.Encoding = None,
     no_header: told_by.NoHeader = False,
+    from_sql: databases.FromSql = None,
+    from_dsn: databases.FromDsn = None,
+    from_dsn_env: databases.FromDsnEnv = None,
     limit: told_by.Limit = None,
     sample: told_by.Sample = None,
     out: told_by.Out = None,
     output_format: told_by.OutputFormat = None,
+    to_sql: databases.ToSql = None,
+    to_dsn: databases.ToDsn = None,
+    to_dsn_env: databases.ToDsnEnv = None,
+    key: databases.Key = None,
+    sink_patience: databases.SinkPatience = None,
     keep: told_by.Keep = None,
     prefix: told_by.Prefix = "",
     no_member: told_by.NoMember = False,
     errors_to: told_by.ErrorsTo = None,
+    changes_to: told_by.ChangesTo = None,
+    previous: told_by.Previous = None,
     amount_scale: told_by.AmountScale = None,
     overwrite: told_by.Overwrite = False,
     summary: told_by.Summary = None,
@@ -98,39 +108,41 @@ def refresh(
     rate_workers: options.RateWorkers = None,
     time_zone: options.TimeZone = None,
 ) -> int:
-    """Look up the members in a file, and write a row for each, in order.
+    """Look up the members in a file or of a query, and write a row for each, in order.
 
     A run that is interrupted, in whatever way, goes on with the same command.
     """
     # typer wants every option as a parameter; they are read from the context.
     told = Told.by_context(context)
     check_distinct(told)  # before anything is written, and a summary is written on every exit
-    with kept_summary(told.summary, told.input) as kept:
+    with kept_summary(told.summary, told.source_name) as kept:
         with options.called_as_given(context), called(CALLED):
-            files, night = Files.of(told), night_of(told)
+            places, night = Places.of(context, told), night_of(told)
         asks, needs_program = not told.dry_run, told.program_column is None
         arguments = options.client_arguments(context, asks=asks, needs_program=needs_program)
         with options.called_as_given(context), called(CALLED):
-            return _refresh(told, files, BalanceClient(**arguments), kept, night)
+            return _refresh(told, places, BalanceClient(**arguments), kept, night)
 
 
-def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept, night: Night) -> ExitCode:
+def _refresh(
+    told: Told, places: Places, client: BalanceClient, kept: Kept, night: Night
+) -> ExitCode:
     with ExitStack() as stack:
         with stoppable():
-            spool = _spool(stack, files)
-            source = files.source(None if spool is None else spool.path)
+            spool = _spool(stack, places)
+            source = places.source(None if spool is None else spool.path)
             source = selected(source, limit=told.limit, sample=told.sample)
             source, asking = _asking(told, source)
             if told.dry_run:
-                files.check(source)
-                found = show_dry_run(source, asking, client)
+                places.check(source)
+                found = show_dry_run(source, places.sinks, asking, client)
                 kept.summary = evolve(
                     kept.summary, state="stopped", reason=_DRY_RUN, total=found.rows
                 )
                 return ExitCode.DONE
         work = Refresh(
             told=told,
-            files=files,
+            places=places,
             source=source,
             asking=asking,
             client=client,
@@ -141,16 +153,14 @@ def _refresh(told: Told, files: Files, client: BalanceClient, kept: Kept, night:
             return work.do()
         finally:
             if spool is not None:
-                spool.is_kept = kept.goes_on and not files.writes_standard_output
+                spool.is_kept = kept.goes_on and not places.files.writes_standard_output
 
 
-def _spool(stack: ExitStack, files: Files) -> Spool | None:
+def _spool(stack: ExitStack, places: Places) -> Spool | None:
     """Standard input as a file, if that is what is read."""
-    if not files.reads_standard_input:
+    if not places.files.reads_standard_input:
         return None
-    state = None if files.told.dry_run else usual_state_of(files.sink)
-    if state is not None and files.told.state is not None:
-        state = Path(files.told.state)
+    state = None if places.told.dry_run else places.folder
     return stack.enter_context(spooled(sys.stdin.buffer, state))
 
 

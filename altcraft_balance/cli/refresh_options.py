@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import typer
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 __all__ = ["CALLED", "Told"]
 
@@ -38,6 +38,11 @@ CALLED: Final[Mapping[str, str]] = MappingProxyType(
         "encoding": "--encoding",
         "header": "--no-header",
         "amount_scale": "--amount-scale",
+        "changes_to": "--changes-to",
+        "previous": "--previous",
+        "key": "--key",
+        "table": "--to-sql",
+        "patience_s": "--sink-patience",
         "stop_at": "--stop-at",
         "max_duration": "--max-duration",
         "max_duration_s": "--max-duration",
@@ -50,7 +55,13 @@ CALLED: Final[Mapping[str, str]] = MappingProxyType(
 class Told:
     """What the command was told, by the names of its parameters."""
 
-    input: str
+    input: str | None
+    from_sql: str | None = field(repr=False)
+    to_sql: str | None
+    key: str | None
+    sink_patience: str | None
+    changes_to: str | None
+    previous: str | None
     out: str | None
     input_format: str | None
     output_format: str | None
@@ -85,7 +96,12 @@ class Told:
     @classmethod
     def by_context(cls, context: typer.Context) -> Self:
         """As the command line and the environment have it."""
-        return cls(**{field.name: context.params[field.name] for field in fields(cls)})
+        return cls(**{each.name: context.params[each.name] for each in fields(cls)})
+
+    @property
+    def source_name(self) -> str:
+        """What the input is called before it was looked into."""
+        return self.input or "a query"
 
     def kept(self) -> tuple[str, ...] | Literal["all"]:
         """Names of columns that go through."""
@@ -113,11 +129,12 @@ def _running(flag: str, metavar: str | None, says: str) -> Any:
 
 
 Input: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="INPUT",
         help=".csv, .tsv, .jsonl or .ndjson, each also with .gz or .zst; .parquet, or a folder of "
-        "it; - is standard input.",
+        "it; - is standard input; nothing with --from-sql.",
+        show_default=False,
     ),
 ]
 InputFormat: TypeAlias = Annotated[
@@ -178,6 +195,14 @@ NoMember: TypeAlias = Annotated[
 ErrorsTo: TypeAlias = Annotated[
     str | None,
     _writing("--errors-to", "PATH", "Rows of INPUT that had no answer: an input again."),
+]
+ChangesTo: TypeAlias = Annotated[
+    str | None,
+    _writing("--changes-to", "PATH", "Rows whose amounts differ from those of the run before."),
+]
+Previous: TypeAlias = Annotated[
+    str | None,
+    _writing("--previous", "PATH", "An earlier output to compare with; else the table is."),
 ]
 AmountScale: TypeAlias = Annotated[
     int | None, _writing("--amount-scale", "DIGITS", "Of amounts in Parquet: 9.")

@@ -9,22 +9,22 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from altcraft_balance.cli.exits import CannotWrite, ExitCode
-from altcraft_balance.cli.files import Files
 from altcraft_balance.cli.kept_summary import Kept
 from altcraft_balance.cli.night_options import announced
+from altcraft_balance.cli.places import Places
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_progress import Teller, telling
 from altcraft_balance.cli.show import harmless, rows, say_error, screen, silence
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import described, rows_done
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.refresh.files.lake_url import is_url
 from altcraft_balance.refresh.night import Night
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.run import Run, RunOptions
 from altcraft_balance.refresh.sinks import Sinks
+from altcraft_balance.refresh.sql.trouble import DatabaseAway
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.wording import renamed
 
@@ -45,7 +45,7 @@ class Refresh:
 
     Attributes:
         told: what the command was told.
-        files: where rows go.
+        places: where rows go.
         source: where they come from.
         asking: what is asked about a row.
         client: who asks; it is not open yet.
@@ -54,7 +54,7 @@ class Refresh:
     """
 
     told: Told
-    files: Files
+    places: Places
     source: RowSource
     asking: Asking
     client: BalanceClient
@@ -67,6 +67,7 @@ class Refresh:
         Raises:
             Stopped: a second signal came.
             CannotWrite: a file, or the state, cannot be written.
+            DatabaseAway: a database cannot be reached, or was away for too long.
             AltcraftBalanceError: the run, or its client, cannot go on.
         """
         try:
@@ -75,6 +76,8 @@ class Refresh:
             silence(sys.stdout)
             self.kept.summary = evolve(self.kept.summary, state="stopped", reason=_NO_READER)
             return ExitCode.STOPPED
+        except DatabaseAway:
+            raise
         except OSError as error:
             trouble = error.strerror or type(error).__name__
         else:
@@ -83,7 +86,7 @@ class Refresh:
 
     def _summary(self) -> RefreshSummary:
         with telling(screen(stderr=True), self.told.progress) as teller:
-            if self.files.writes_standard_output and self.told.progress != "off":
+            if self.places.files.writes_standard_output and self.told.progress != "off":
                 teller.say(_NO_CHECKPOINT)
             if self.told.progress != "off":
                 for sentence in announced(self.night, self.client.settings):
@@ -99,8 +102,12 @@ class Refresh:
         return summary
 
     def _run(self, teller: Teller) -> Run:
-        told, client = self.told, self.client
-        state = None if told.state is None or self.files.writes_standard_output else told.state
+        told, client, sink = self.told, self.client, self.places.databases.sink
+        if sink is not None:
+            sink.tell = teller.say
+        state = (
+            None if told.state is None or self.places.files.writes_standard_output else told.state
+        )
         options = RunOptions(
             run_id=told.run_id,
             state=None if state is None else Path(state),
@@ -112,9 +119,9 @@ class Refresh:
             on_progress=lambda summary: teller.tell(summary, client.stats()),
             # A wrong host is said at once; who asks nothing needs no connection.
             ready=partial(client.open, warm=0 if told.finish else 1),
+            tell=_unsaid if told.progress == "off" else teller.say,
         )
-        sinks = Sinks.of(self.files.sink, errors_to=self.files.errors_to)
-        return Run(self.source, sinks, client, self.asking, options)
+        return Run(self.source, self.places.sinks, client, self.asking, options)
 
     async def _do(self, run: Run) -> RefreshSummary:
         try:
@@ -126,13 +133,14 @@ class Refresh:
 
     def _judged(self, summary: RefreshSummary) -> ExitCode:
         if summary.state == "finished_before":
-            screen().print(harmless(_finished_before(summary)), soft_wrap=True)
+            said = _finished_before(summary, self.places.sinks)
+            screen().print(harmless(said), soft_wrap=True)
             return ExitCode.DONE if summary.is_within_max_failed else ExitCode.FAILURES
         if not summary.run_id:  # a signal came while the input was read for the first time
             why = renamed(summary.reason, CALLED)
             say_error(f"stopped before anything was asked{f': {why}' if why else ''}")
             return ExitCode.STOPPED
-        on_stderr = self.files.writes_standard_output
+        on_stderr = self.places.files.writes_standard_output
         if not (on_stderr and self.told.progress == "json"):  # which has had it all
             screen(stderr=on_stderr).print(rows(described(summary)))
         code, sentence = _verdict(summary)
@@ -163,12 +171,18 @@ def _verdict(summary: RefreshSummary) -> tuple[ExitCode, str]:
     return ExitCode.DONE, ""
 
 
-def _finished_before(summary: RefreshSummary) -> str:
+def _finished_before(summary: RefreshSummary, sinks: Sinks) -> str:
+    """The sentence for it; a table needs nobody's leave to be written again."""
     at = summary.finished_at or summary.started_at
-    there = is_url(summary.output) or Path(summary.output).exists()
+    there = sinks.path is None or sinks.path.exists()
+    in_the_way = there and any(sink.path or sink.url for sink in sinks.outputs)
     lies = f"{summary.output} has" if there else f"{summary.output}, which has gone, had"
     return (
         f"Nothing was sent: the run {summary.run_id} has finished before, on "
         f"{at:%Y-%m-%d %H:%M UTC}, and {lies} its rows; to ask anew, add --fresh"
-        f"{' --overwrite' if there else ''}, or give another --run-id."
+        f"{' --overwrite' if in_the_way else ''}, or give another --run-id."
     )
+
+
+def _unsaid(_: str) -> None:
+    """It was not asked for."""

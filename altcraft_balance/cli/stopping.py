@@ -24,7 +24,10 @@ class Stopped(Exception):
 
 
 def run_until_signal(
-    work: Coroutine[Any, Any, _T], *, gently: Callable[[], object] | None = None
+    work: Coroutine[Any, Any, _T],
+    *,
+    gently: Callable[[], object] | None = None,
+    run: Callable[[Coroutine[Any, Any, _T]], _T] = asyncio.run,
 ) -> _T:
     """Run `work` on an event loop of its own.
 
@@ -32,11 +35,18 @@ def run_until_signal(
         work: what is run.
         gently: is called on the loop by the first signal; `work` then ends by itself, and what it
             gives comes out. None: the first signal cancels it.
+        run: what runs it; afterwards signals do what they did before.
 
     Raises:
         Stopped: SIGINT or SIGTERM came; `work` was cancelled and has ended.
     """
-    return asyncio.run(_stoppable(work, gently))
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        return run(_stoppable(work, gently))
+    finally:
+        for number, handler in before.items():
+            with suppress(ValueError):  # outside the main thread
+                signal.signal(number, handler)
 
 
 async def _stoppable(work: Coroutine[Any, Any, _T], gently: Callable[[], object] | None) -> _T:

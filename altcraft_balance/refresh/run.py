@@ -94,7 +94,9 @@ class Run:
         if self._work is not None:
             self._work.stop()
             return
-        # They are being read for the first time, which may take minutes.
+        # One may wait for its database; or they are being read for the first time, which may take
+        # minutes.
+        self._sinks.hurry(self._options.grace_s)
         if (interrupt := getattr(self._source, "interrupt", None)) is not None:
             interrupt()
         if self._sinks.previous is not None:
@@ -158,6 +160,7 @@ class Run:
         known = {**standing.known, **facts}
         if info.is_live:
             await self._spool(stack, info, standing)
+            facts["summary"] = self._watch.kept()  # its total is exact now
         outputs = await self._outputs(stack, info, plan, known)
         standing.has_outputs()
         if known.get("is_whole") or await self._ask(stack, plan, outputs, standing, facts):

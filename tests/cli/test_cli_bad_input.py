@@ -9,6 +9,10 @@ from altcraft_balance.models import ByEmail
 EMAIL = ("get", "--email", "user@example.com")
 ONCE = ("--max-attempts", "1")
 RATE = ("--rate", "50")
+QUERY = ("refresh", "--by", "email", "--from-sql", "select 'a@b' as email, 1 as id")
+LITE = ("--from-dsn", "sqlite://")
+TABLE = ("--to-sql", "balances", "--to-dsn", "sqlite:////nowhere/b.db")
+FILE = ("refresh", "/nowhere.csv", "--by", "email")
 
 #: Arguments, further variables, exit code, words of the sentence.
 WRONG = {
@@ -119,6 +123,145 @@ WRONG = {
     "sandbox token file": (("sandbox", "--token-file", "/nowhere"), {}, 2, "No such file"),
     "demo's unknown fault": (("demo", "--faults", "gremlins=1"), {}, 2, "gremlins"),
     "nobody": (("demo", "--members", "0"), {}, 2, "--members"),
+    "no input": (("refresh", "--out", "o.csv"), {}, 2, "INPUT must name the file to read; or give"),
+    "two inputs": ((*QUERY, *LITE, "m.csv", "--out", "o.csv"), {}, 2, "INPUT or --from-sql, but"),
+    "an empty query": (
+        ("refresh", "--from-sql", " ; ", *LITE, "--out", "o.csv"),
+        {},
+        2,
+        "--from-sql is empty",
+    ),
+    "no output": ((*QUERY, *LITE), {}, 2, "--out must say where the balances go: a file, or -; or"),
+    "no source's database": ((*QUERY, "--out", "o.csv"), {}, 2, "--from-sql needs its database"),
+    "no sink's database": ((*FILE, "--to-sql", "b"), {}, 2, "--to-sql needs its database"),
+    "a database without a query": ((*FILE, *LITE, "--out", "o.csv"), {}, 2, "--from-dsn is for"),
+    "a database without a table": (
+        (*FILE, "--to-dsn", "sqlite:///b.db", "--out", "o.csv"),
+        {},
+        2,
+        "--to-dsn is for --to-sql",
+    ),
+    "a key without a table": ((*FILE, "--key", "id", "--out", "o.csv"), {}, 2, "--key is for --to"),
+    "patience without a table": (
+        (*FILE, "--sink-patience", "1m", "--out", "o.csv"),
+        {},
+        2,
+        "--sink-patience is for --to-sql",
+    ),
+    "patience in letters": (
+        (*FILE, *TABLE, "--sink-patience", "soon"),
+        {},
+        2,
+        "--sink-patience must be a duration such",
+    ),
+    "patience without a unit": ((*FILE, *TABLE, "--sink-patience", "10"), {}, 2, "not '10'"),
+    "no key": ((*FILE, *TABLE, "--no-member"), {}, 2, "--to-sql must know its rows by something"),
+    "no such key": (
+        (*QUERY, *LITE, *TABLE[:2], "--to-dsn", "sqlite:///b.db", "--key", "card"),
+        {},
+        2,
+        "--key 'card' is not in the query on sqlite://",
+    ),
+    "a table's name": (
+        (*FILE, "--to-sql", "a b", *TABLE[2:]),
+        {},
+        2,
+        "--to-sql must be a name such as balances",
+    ),
+    "a table in memory": (
+        (*FILE, "--to-sql", "b", "--to-dsn", "sqlite://"),
+        {},
+        2,
+        "--to-sql needs a database that",
+    ),
+    "a table of a stranger": (
+        (*FILE, "--to-sql", "b", "--to-dsn", "nosuch://db/main"),
+        {},
+        2,
+        "no database is known by",
+    ),
+    "no database's URL": (
+        (*FILE, "--to-sql", "b", "--to-dsn", "db"),
+        {},
+        2,
+        "--to-dsn is not a da",
+    ),
+    "an empty URL": ((*FILE, "--to-sql", "b", "--to-dsn", ""), {}, 2, "--to-dsn is empty"),
+    "changes without a past": (
+        (*FILE, "--out", "o.csv", "--changes-to", "c.csv"),
+        {},
+        2,
+        "give --previous, or --to-sql",
+    ),
+    "a past without changes": (
+        (*FILE, "--out", "o.csv", "--previous", "p.csv"),
+        {},
+        2,
+        "--previous is for --changes-to",
+    ),
+    "no such past": (
+        (*QUERY, *LITE, "--out", "o.csv", "--changes-to", "c.csv", "--previous", "p.csv"),
+        {},
+        2,
+        "p.csv cannot be read: no such file",
+    ),
+    "a past from a pipe": (
+        (*FILE, "--out", "o.csv", "--changes-to", "c.csv", "--previous", "-"),
+        {},
+        2,
+        "--previous must name a file on this machine",
+    ),
+    "changes to a pipe": (
+        (*FILE, *TABLE, "--changes-to", "-"),
+        {},
+        2,
+        "--changes-to must name a file",
+    ),
+    "changes are the output": (
+        (*FILE, *TABLE, "--out", "o.csv", "--changes-to", "o.csv"),
+        {},
+        2,
+        "--out and --changes-to",
+    ),
+    "a pipe beside a table": ((*FILE, *TABLE, "--out", "-"), {}, 2, "--out - does not go with"),
+    "the format of no file": (
+        (*FILE, *TABLE, "--output-format", "csv"),
+        {},
+        2,
+        "--output-format is for --out, which",
+    ),
+    "the format of a query": (
+        (*QUERY, *LITE, "--input-format", "csv", "--out", "o.csv"),
+        {},
+        2,
+        "--input-format is for",
+    ),
+    "the delimiter of a query": (
+        (*QUERY, *LITE, "--delimiter", ";", "--out", "o.csv"),
+        {},
+        2,
+        "--delimiter is for CSV and",
+    ),
+    "no SQL": (
+        ("refresh", "--by", "email", "--from-sql", "selekt 1", *LITE, "--out", "o.csv"),
+        {},
+        2,
+        'near "selekt": syntax error',
+    ),
+    "no such table": (
+        ("refresh", "--by", "email", "--from-sql", "select * from m", *LITE, "--out", "o.csv"),
+        {},
+        2,
+        "no such table: m",
+    ),
+    "a query that writes": (
+        ("refresh", "--by", "email", "--from-sql", "create table m (a)", *LITE, "--out", "o.csv"),
+        {},
+        2,
+        "must be one that reads",
+    ),
+    "a folder and a database": (("status", "s", "--dsn", "sqlite:///b.db"), {}, 2, "but not both"),
+    "the state of no database": (("status", "--dsn", "sqlite:///b.db"), {}, 2, "there is no datab"),
     "wrong token": (EMAIL, {"ALTCRAFT_TOKEN": "wrong"}, 77, "401"),
     "unknown host": (
         (*EMAIL, *ONCE, "--deadline", "5", "--base-url", "https://no-such-host.invalid"),
@@ -130,13 +273,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_bad_input_gets_one_sentence(command, server, case):
+def test_bad_input_gets_one_sentence(command, server, tmp_path, monkeypatch, case):
     """One line on stderr, nothing on stdout, no traceback, the table's code."""
+    monkeypatch.chdir(tmp_path)
     arguments, variables, code, words = WRONG[case]
     ended = command(*arguments, **variables)
     assert ended.code == code, ended.err
     assert words in ended.err
     _assert_one_sentence(ended)
+    assert not list(tmp_path.rglob("*.csv*"))
 
 
 def test_an_unknown_member_is_a_failure(command, server):

@@ -98,6 +98,18 @@ def test_work_that_can_end_gently_is_not_cancelled():
     assert run_until_signal(work(), gently=lambda: ends[0]()) == "whole"
 
 
+def test_signals_do_what_they_did_after_a_part_of_the_work():
+    """Some work is done in turns, on a loop and without one."""
+
+    async def work():
+        """It is done at once."""
+
+    with stoppable():
+        before = signal.getsignal(signal.SIGTERM)
+        run_until_signal(work())
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_done_without_a_loop_is_ended_too(number):
     """Standard input may keep silent for hours; afterwards signals do what they did."""

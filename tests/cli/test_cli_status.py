@@ -111,3 +111,33 @@ def test_a_run_without_a_row_is_shown(command, folder):
     (run / "checkpoint.sqlite").touch()
     assert "unfinished, without a row yet" in command("status").out
     assert _seen(command) == [{"run_id": "new", "state": "unfinished"}]
+
+
+def test_runs_in_a_database_are_shown(command, child, serve, folder, monkeypatch):
+    """SQLite's lock file says which of them is under way; nothing is made by looking."""
+    pytest.importorskip("aiosqlite")
+    table = ("--to-sql", "balances", "--to-dsn", "sqlite:///b.db")
+    look = ("--dsn", "sqlite:///b.db")
+    assert one_sentence(command("status", *look)) == "there is no database sqlite:///b.db"
+    with serve(latency_s=0.2) as server:
+        monkeypatch.setenv("ALTCRAFT_BASE_URL", server.url)
+        monkeypatch.setenv("ALTCRAFT_TOKEN", "sandbox-token")
+        monkeypatch.setenv("ALTCRAFT_LOYALTY_PROGRAM_ID", "123")
+        arguments = ("m.csv", "--by", "email", *table)
+        command("refresh", *arguments, "--run-id", "a", "--limit", "5")
+        process = child("refresh", *arguments, "--run-id", "b")
+        end, asked = time.monotonic() + 30, server.requests
+        while server.requests < asked + 100:
+            assert time.monotonic() < end
+            assert process.poll() is None
+            time.sleep(0.01)
+        seen = [(run["run_id"], run["state"]) for run in _seen(command, *look)]
+        assert seen == [("a", "finished"), ("b", "under way")]
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    assert [run["state"] for run in _seen(command, *look)] == ["finished", "unfinished"]
+    (folder / "empty.db").touch()
+    ended = command("status", "--dsn", "sqlite:///empty.db")
+    assert ended.out == "No run has its state in that database.\n"
+    ended = command("status", "--dsn", "sqlite:///m.csv")
+    assert "file is not a database" in one_sentence(ended)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from itertools import count, islice
 from typing import Any, Final, cast
 
@@ -114,11 +115,12 @@ async def _async_first(
     left = limit
     if not left:
         return
-    async for row in rows:
-        yield row
-        left -= 1
-        if not left:
-            return
+    async with _closing(rows):
+        async for row in rows:
+            yield row
+            left -= 1
+            if not left:
+                return
 
 
 def _sampled(rows: Rows, has: Callable[[int], bool], skip: int) -> Rows:
@@ -137,9 +139,20 @@ async def _async_sampled(
     rows: AsyncIterable[Cells | BadRow], has: Callable[[int], bool], skip: int
 ) -> AsyncIterator[Cells | BadRow]:
     number = taken = 0
-    async for row in rows:
-        if has(number):
-            taken += 1
-            if taken > skip:
-                yield row
-        number += 1
+    async with _closing(rows):
+        async for row in rows:
+            if has(number):
+                taken += 1
+                if taken > skip:
+                    yield row
+            number += 1
+
+
+@asynccontextmanager
+async def _closing(rows: AsyncIterable[Cells | BadRow]) -> AsyncIterator[None]:
+    """At its end `rows` are closed: a query's connection would stay open as long as they do."""
+    try:
+        yield
+    finally:
+        if (close := getattr(rows, "aclose", None)) is not None:
+            await close()

@@ -67,7 +67,10 @@ class Database:
         sqlalchemy = sqlalchemy_for(what)
         self._url: URL = _url_of(sqlalchemy, dsn)
         self.dialect = self._url.get_backend_name()
-        plain = self._url.set(password=None, query={}, drivername=self.dialect)
+        url = self._url  # anew: set(password=None) leaves the password as it is
+        plain = sqlalchemy.URL.create(
+            self.dialect, url.username, None, url.host, url.port, url.database
+        )
         self.shown = plain.render_as_string(hide_password=True)
         self._check_driver()
 
@@ -136,13 +139,12 @@ def _url_of(sqlalchemy: Any, dsn: str | Secret) -> URL:
             return sqlalchemy.make_url(HiddenStr(f"{_DRIVERS.get(scheme, scheme)}://{rest}"))  # type: ignore[no-any-return]
         except (sqlalchemy.exc.ArgumentError, ValueError):
             trouble = "is not a database's URL"
-    raise ConfigurationError(f"the dsn {trouble}: give one {_EXAMPLES}")
+    raise ConfigurationError(f"dsn {trouble}: give one {_EXAMPLES}")
 
 
 def _revealed(dsn: str | Secret) -> tuple[HiddenStr, str]:
     """The URL, and what is wrong with it in a few words."""
-    if isinstance(dsn, Secret):
-        return dsn.look_up()
-    if not isinstance(dsn, str) or "://" not in dsn:
-        return HiddenStr(""), "is not a database's URL"
-    return HiddenStr(dsn), ""
+    text, trouble = dsn.look_up() if isinstance(dsn, Secret) else (dsn, "")
+    if not trouble and not (isinstance(text, str) and "://" in text):
+        trouble = "is not a database's URL"  # it may be a password alone
+    return HiddenStr("" if trouble else text), trouble

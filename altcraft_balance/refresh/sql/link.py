@@ -30,6 +30,7 @@ class Link:
         database: where it leads.
         patience_s: for how many seconds a database that is away is waited for.
         prepare: is awaited with each new connection.
+        tell: is told, in a sentence, that the database is away, and that it is back.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Link:
         database: Database,
         patience_s: float,
         prepare: Callable[[AsyncConnection], Awaitable[object]],
+        tell: Callable[[str], object] = _log.warning,
     ) -> None:
         self._database, self._patience_s, self._prepare = database, patience_s, prepare
+        self._tell = tell
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
         self._hurried = asyncio.Event()
@@ -93,15 +96,22 @@ class Link:
         gives_up_at, pause_s = float("inf"), _FIRST_PAUSE_S
         while True:
             try:
-                return await self._once(work)
+                done = await self._once(work)
             except Exception as error:
                 if not is_passing(error):
                     raise
                 trouble = named(error)
+            else:
+                if gives_up_at < float("inf"):
+                    self._tell(f"{self._database.shown} is back")
+                return done
             await self.close()
             if gives_up_at == float("inf"):
                 gives_up_at = loop.time() + self._patience_s
-                _log.warning("%s is away: %s", self._database.shown, trouble)
+                self._tell(
+                    f"{self._database.shown} is away: {trouble}; it is waited for, "
+                    f"{self._patience_s:,.0f} s at most"
+                )
             gives_up_at = min(gives_up_at, self._ends_at)
             if loop.time() >= gives_up_at:
                 break

@@ -16,7 +16,7 @@ from altcraft_balance.refresh.state.lock import Lock
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Locks"]
+__all__ = ["Locks", "lock_file", "number_of", "run_lock"]
 
 #: A client that vanished without a word holds its locks until the server has noticed.
 _KEEPALIVE: Final = {"idle": 30, "interval": 10, "count": 3}
@@ -43,10 +43,12 @@ class Locks:
         """
         if (file := self._database.file) is None:
             return
-        path = Path(f"{file}.altcraft-balance.lock")
+        path = Path(lock_file(file))
         trouble = f"another process is refreshing a table of {self._database.shown}"
         with disk.writing(path):
             self._file = await asyncio.to_thread(Lock, path, trouble)
+            # For whoever looks, and for no lock: `status` shows which run is under way.
+            await asyncio.to_thread(self._file.note, "\n".join(self._names))
 
     async def take(self, connection: AsyncConnection) -> None:
         """Take what belongs to a session, for a new one.
@@ -63,7 +65,7 @@ class Locks:
             await connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
         for name in self._names:
             taken = await connection.scalar(
-                text("SELECT pg_try_advisory_lock(:number)"), {"number": _number_of(name)}
+                text("SELECT pg_try_advisory_lock(:number)"), {"number": number_of(name)}
             )
             if not taken and self._had_them:
                 raise TimeoutError(f"the lock of {name} is held by another session")
@@ -82,6 +84,17 @@ class Locks:
             self._file = None
 
 
-def _number_of(name: str) -> int:
+def run_lock(run_id: str) -> str:
+    """The name of the lock on a run."""
+    return f"run {run_id}"
+
+
+def lock_file(database: str) -> str:
+    """The file that is locked for a database that is the file `database`."""
+    return f"{database}.altcraft-balance.lock"
+
+
+def number_of(name: str) -> int:
+    """The number of PostgreSQL's advisory lock for `name`."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from altcraft_balance.errors import ConfigurationError
@@ -13,7 +14,7 @@ from altcraft_balance.refresh.rows.delta import Amounts, Previous, RowKey
 from altcraft_balance.refresh.sql.columns import TableColumns
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.link import Link
-from altcraft_balance.refresh.sql.locks import Locks
+from altcraft_balance.refresh.sql.locks import Locks, run_lock
 from altcraft_balance.refresh.sql.shelf import StateTable
 from altcraft_balance.refresh.sql.state import SqlState
 from altcraft_balance.refresh.sql.table import BalanceTable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSink"]
 
+_log = logging.getLogger(__name__)
 _KNOWN: Final = ("postgresql", "sqlite")
 _NAME: Final = re.compile(r"(?:[^\W\d]\w{0,62}\.)?[^\W\d]\w{0,62}\Z")
 
@@ -47,6 +49,10 @@ class SqlSink(RowSink):
         patience_s: for how many seconds a database that is away is waited for; then
             `ConnectionError` is raised, and the same call goes on.
 
+    Attributes:
+        tell: is told, in a sentence, when the database is away and when it is back; the log is,
+            until another is set before a run.
+
     Raises:
         ConfigurationError: one of them cannot be, or the extra ``sql`` is not installed.
     """
@@ -65,6 +71,7 @@ class SqlSink(RowSink):
         self.name = f"{self._database.shown}, table {table}"
         self.settings: Mapping[str, Any] = {"table": self.name, "key": key}
         self.previous = _Previous(self)
+        self.tell: Callable[[str], object] = _log.warning
         self._taken: list[Cells] = []
         self._link: Link | None = None
         self._table: BalanceTable | None = None
@@ -77,9 +84,9 @@ class SqlSink(RowSink):
             ConnectionError: the database cannot be reached.
         """
         state = StateTable(self._name.rpartition(".")[0] or None)
-        locks = Locks(self._database, [f"table {self._name}", f"run {run_id}"])
+        locks = Locks(self._database, [f"table {self._name}", run_lock(run_id)])
         await locks.open()
-        self._link = Link(self._database, self._patience_s, locks.take)
+        self._link = Link(self._database, self._patience_s, locks.take, self.tell)
         try:
             await self._link.open()
             await self._link.do(state.make)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, SourceInfo
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.source_cells import SourceCells
-from altcraft_balance.refresh.sql.trouble import telling
+from altcraft_balance.refresh.sql.trouble import state_of, telling
 from altcraft_balance.secret import Secret
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSource"]
 
+_T = TypeVar("_T")
+_WRITES: Final = "the query must be one that reads, and gives rows"
+#: Of SQLite's machine, which does some millions in a second.
+_STEPS: Final = 10_000
+_READ_ONLY: Final = "25006"
 _AT_ONCE: Final = 1_000
 
 
@@ -43,13 +48,14 @@ class SqlSource:
         self._query = query.strip().rstrip(";").rstrip()
         if not self._query:
             raise ConfigurationError(
-                "the query is empty: give one such as 'select id, email from members'"
+                "query is empty: give one such as 'select id, email from members'"
             )
         self._database = Database(dsn, "SqlSource")
         self.name = f"the query on {self._database.shown}"
         self._cells = SourceCells((), [])
-        self._limit: asyncio.Timeout | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading: asyncio.Task[Any] | None = None
+        self._is_cut = False
         self._is_interrupted = False
 
     def interrupt(self) -> None:
@@ -68,14 +74,8 @@ class SqlSource:
         self._is_interrupted = False
         if self._database.is_missing:  # SQLite would make it
             raise ConfigurationError(f"there is no database {self._database.shown}")
-        async with self._connected() as connection, self._interruptible():
-            result = await self._result(connection)
-            first = await result.fetchmany(_AT_ONCE)
-            self._cells = SourceCells(tuple(result.keys()), first)
-            await result.close()
-            total = len(first)
-            if total == _AT_ONCE:
-                total = await self._counted(connection)
+        async with self._connected() as connection:
+            total = await self._interruptibly(self._looked_into(connection))
         return SourceInfo(
             name=self.name,
             columns=self._cells.columns,
@@ -90,16 +90,19 @@ class SqlSource:
         """Run the query, and give its rows."""
         left_out = skip
         async with self._connected() as connection:
-            async with self._interruptible():
-                result = await self._result(connection)
-            while True:
-                async with self._interruptible():
-                    part: Sequence[Any] = await result.fetchmany(_AT_ONCE)
-                if not part:
-                    break
+            result = await self._interruptibly(self._result(connection))
+            while part := await self._interruptibly(result.fetchmany(_AT_ONCE)):
                 for row in part[left_out:]:
                     yield self._cells.of(row)
                 left_out = max(left_out - len(part), 0)
+
+    async def _looked_into(self, connection: AsyncConnection) -> int:
+        """Learn what the rows' cells are; how many rows there are."""
+        result = await self._result(connection)
+        first = await result.fetchmany(_AT_ONCE)
+        self._cells = SourceCells(tuple(result.keys()), first)
+        await result.close()
+        return len(first) if len(first) < _AT_ONCE else await self._counted(connection)
 
     async def _result(self, connection: AsyncConnection) -> AsyncResult[Any]:
         from sqlalchemy import text
@@ -113,7 +116,7 @@ class SqlSource:
             return result
         except ResourceClosedError:
             pass
-        raise ConfigurationError("the query gives no rows: it must be one that reads")
+        raise ConfigurationError(_WRITES)
 
     async def _counted(self, connection: AsyncConnection) -> int:
         from sqlalchemy import text
@@ -123,33 +126,63 @@ class SqlSource:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._is_cut = asyncio.get_running_loop(), False
         engine = self._database.engine()
         try:
-            with telling(self._database.shown):
+            with telling(self._database.shown), _reading():
                 async with engine.connect() as connection:
-                    if self._database.dialect == "postgresql":
-                        await connection.execution_options(postgresql_readonly=True)
+                    await self._prepare(connection)
                     yield connection
         finally:
+            self._loop = None  # a loop may be closed when somebody interrupts
             await engine.dispose()
 
-    @asynccontextmanager
-    async def _interruptible(self) -> AsyncIterator[None]:
-        """Within it, `interrupt` ends what is waited for."""
+    async def _prepare(self, connection: AsyncConnection) -> None:
+        if self._database.dialect == "postgresql":
+            await connection.execution_options(postgresql_readonly=True)
+        elif self._database.dialect == "sqlite":
+            # Its thread would go on with a query that nobody waits for any more.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
+
+    async def _interruptibly(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """What `work` gives; `interrupt`, or a cancel, ends it wherever it is."""
         if self._is_interrupted:
+            work.close()
             raise Interrupted
+        reading = self._reading = asyncio.create_task(work)
         try:
-            async with asyncio.timeout(None) as self._limit:
-                yield
-        except TimeoutError:
-            if not self._is_interrupted:
-                raise
+            await asyncio.wait([reading])
+        except asyncio.CancelledError:
+            self._cut_short()
+            await asyncio.wait([reading])
+            raise
         finally:
-            self._limit = None
+            self._reading = None
         if self._is_interrupted:
             raise Interrupted
+        return cast(_T, reading.result())
 
     def _cut_short(self) -> None:
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(0)
+        if self._reading is not None:
+            self._is_cut = True
+            self._reading.add_done_callback(_heard)
+            self._reading.cancel()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Within it, a query that writes is a sentence; PostgreSQL has the same code for a standby."""
+    try:
+        yield
+        return
+    except Exception as error:
+        if state_of(error) != _READ_ONLY:
+            raise
+    raise ConfigurationError(_WRITES)
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Whatever a task that was ended came to is no news."""
+    if not task.cancelled():
+        task.exception()

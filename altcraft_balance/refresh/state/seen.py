@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,7 +19,7 @@ from altcraft_balance.refresh.state.folder import CHECKPOINT, FINISHED
 from altcraft_balance.refresh.state.lock import is_locked
 from altcraft_balance.refresh.summary import RefreshSummary, counted
 
-__all__ = ["SeenRun", "Word", "runs_in"]
+__all__ = ["SeenRun", "Word", "finished_run", "runs_in", "unfinished_run"]
 
 Word: TypeAlias = Literal["under way", "unfinished", "finished"]
 _NAMED: Final = ("run_id", "source", "output", "total", "total_is_exact", "started_at", "settings")
@@ -57,22 +58,40 @@ def _is_run(folder: Path) -> bool:
     return (folder / CHECKPOINT).exists() or (folder / FINISHED).exists()
 
 
+def finished_run(run_id: str, known: Any, where: str) -> SeenRun:
+    """The run that `known`, in `where`, says to have finished.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return SeenRun(run_id, "finished", RefreshSummary.from_dict(known["summary"]))
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise ConfigurationError(f"{where} is of another version, or damaged")
+
+
+def unfinished_run(run_id: str, known: Mapping[str, Any], *, is_under_way: bool) -> SeenRun:
+    """The run of which its last commit knows this."""
+    word: Word = "under way" if is_under_way else "unfinished"
+    return SeenRun(run_id, word, _so_far(known))
+
+
 def _seen(folder: Path) -> SeenRun:
-    word: Word = "under way" if is_locked(folder) else "unfinished"
-    name = folder.absolute().name
+    is_under_way, name = is_locked(folder), folder.absolute().name
     try:
         if (folder / CHECKPOINT).exists():
-            return SeenRun(name, word, _so_far(look_into(folder / CHECKPOINT)))
+            known = look_into(folder / CHECKPOINT)
+            return unfinished_run(name, known, is_under_way=is_under_way)
     except ConfigurationError:
         if (folder / CHECKPOINT).exists():
             raise  # else it has finished meanwhile
     with disk.readable(str(folder / FINISHED)):
         text = (folder / FINISHED).read_bytes()
-    try:
-        return SeenRun(name, "finished", RefreshSummary.from_dict(orjson.loads(text)["summary"]))
-    except (KeyError, TypeError, ValueError):
-        pass
-    raise ConfigurationError(f"{folder / FINISHED} is of another version, or damaged")
+    said: Any = None
+    with suppress(ValueError):
+        said = orjson.loads(text)
+    return finished_run(name, said, str(folder / FINISHED))
 
 
 def _so_far(known: Mapping[str, Any]) -> RefreshSummary | None:
