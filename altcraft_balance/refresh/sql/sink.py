@@ -76,8 +76,9 @@ class SqlSink(RowSink):
             ConfigurationError: another process works on the run, or on the table.
             ConnectionError: the database cannot be reached.
         """
-        state = StateTable(self._name.rpartition(".")[0] or None)
-        locks = Locks(self._database, [f"table {self._name}", f"run {run_id}"])
+        schema, _, table = self._name.rpartition(".")
+        state = StateTable(schema or None)
+        locks = Locks(self._database, schema or None, [f"table {table}", f"run {run_id}"])
         await locks.open()
         self._link = Link(self._database, self._patience_s, locks.take)
         try:
