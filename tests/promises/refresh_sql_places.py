@@ -4,13 +4,13 @@ The parent of all processes speaks to them without a loop and without a thread.
 """
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from itertools import count
 
 from attrs import evolve
 
-from tests.promises.refresh_forks import in_fork
 from tests.promises.refresh_run import CANARY
 from tests.promises.refresh_sql_run import members, run
 
@@ -43,7 +43,7 @@ class SqlitePlace:
             database.execute(_MEMBERS.format(int="integer"))
             database.executemany("INSERT INTO members VALUES (?, ?, ?)", members(job))
         first = evolve(job, dsn=f"sqlite:///{path}", run_id="yesterday", files=False, faults=0.0)
-        assert in_fork(lambda: run(self._above, first, _nowhere())) == 0
+        _refreshed(first)
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             for statement in _changed("balances", job.key or "member"):
                 database.execute(statement)
@@ -94,7 +94,7 @@ class PostgresPlace:
             cursor.executemany("INSERT INTO members VALUES (%s, %s, %s)", list(members(job)))
         self._do(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")
         first = evolve(job, dsn=self._dsn, schema=schema, run_id="yesterday", files=False)
-        assert in_fork(lambda: run(None, evolve(first, faults=0.0), _nowhere())) == 0
+        _refreshed(evolve(first, faults=0.0))
         self._do(*_changed(f"{schema}.balances", job.key or "member"))
         self._yesterday = schema
         return evolve(job, dsn=self._dsn)
@@ -154,7 +154,8 @@ def breaches_at_end(there, job, whole):
         yield f"the table differs: {len(rows)} rows for {len(whole)}, such as {first}"
 
 
-def _nowhere():
-    import os
-
-    return os.open("/dev/null", os.O_WRONLY)
+def _refreshed(job):
+    """Do `job` here: what it imports and compiles is there for the forks."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    assert run(None, job, nowhere).is_finished
+    os.close(nowhere)

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import CurrencyEid
-from altcraft_balance.refresh import watch, writer
+from altcraft_balance.refresh import spooled, watch, writer
 from altcraft_balance.refresh.files.csv_file import CsvSink
 from altcraft_balance.refresh.job import refresh_balances
 from altcraft_balance.refresh.rows import answer
@@ -80,6 +80,7 @@ async def refresh(folder, job, log, *, transport=None, **further):
     if job.block_rows:
         writer._BLOCK_ROWS = job.block_rows
         writer._ROWS_AT_ONCE = job.uncommitted_rows
+        spooled.PIECE_ROWS = job.block_rows
     client = BalanceClient(
         "https://altcraft.example",
         token="t0ken",
