@@ -1,0 +1,231 @@
+"""A database that goes away and comes back, while a run writes to it."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.files.csv_file import CsvSink
+from altcraft_balance.refresh.sql import database as sql_database
+from tests.refresh.databases import balances, sink, source, states, with_members
+from tests.refresh.runs import Platform, points_of, refreshed, rows_of
+
+pytestmark = pytest.mark.server
+ROWS = 900
+
+
+class Clocked(Platform):
+    """Does something when it is asked for the `at`-th time, and answers a little later."""
+
+    def __init__(self, at, does, pause_s=0.0):
+        super().__init__()
+        self._at, self._does, self._pause_s = at, does, pause_s
+        self.doing = None
+
+    async def send(self, body, headers, *, limit_s, fresh=False):
+        if len(self.asked) + 1 == self._at:
+            self.doing = asyncio.create_task(self._does())
+            self.asked_then = self._at
+        await asyncio.sleep(self._pause_s)
+        return await super().send(body, headers, limit_s=limit_s, fresh=fresh)
+
+
+def in_thread(*works):
+    """What does plain `works` without holding up the loop."""
+
+    async def do():
+        for work in works:
+            await asyncio.to_thread(work)
+
+    return do
+
+
+def pause(seconds):
+    return lambda: time.sleep(seconds)
+
+
+def whole(database, rows=ROWS):
+    """Assert that everybody's balance is in the table."""
+    found = balances(database)
+    assert len(found) == rows
+    for member, row in found.items():
+        assert str(row["total_balance"]) == points_of(member)
+        assert row["status"] == "found"
+
+
+def restarting(server, away_s):
+    return in_thread(server.stop, pause(away_s), server.start)
+
+
+async def test_a_server_that_is_started_again_gets_all_rows(request, postgres_server, postgres):
+    """The run waits, asks nobody twice, and ends whole; it says once that it waits."""
+    with_members(postgres, ROWS)
+    away_s = 20 if request.config.getoption("scale") == "full" else 1.5
+    platform = Clocked(300, restarting(postgres_server, away_s), pause_s=0.001)
+    summary = await refreshed(source(postgres), sink(postgres, patience_s=60), platform)
+    await platform.doing
+    assert summary.is_finished
+    assert len(platform.asked) == ROWS
+    whole(postgres)
+    assert [row["kind"] for row in states(postgres)] == ["end"]
+
+
+async def test_files_beside_the_table_do_not_show_it(postgres_server, postgres, tmp_path):
+    """They are as those of a run that nobody interrupts, but for the times."""
+    with_members(postgres, ROWS)
+    platform = Clocked(300, restarting(postgres_server, 0.3), pause_s=0.001)
+    out, changes = CsvSink(tmp_path / "out.csv"), CsvSink(tmp_path / "changes.csv")
+    sinks = [out, sink(postgres, patience_s=60)]
+    await refreshed(source(postgres), sinks, platform, changes_to=changes)
+    await platform.doing
+    members = [f"m{number}@example.com" for number in range(ROWS)]
+    for name in ("out.csv", "changes.csv"):
+        rows = rows_of(tmp_path / name)
+        assert [row["member"] for row in rows] == members
+        assert [row["total_balance"] for row in rows] == list(map(points_of, members))
+    whole(postgres)
+
+
+async def test_patience_has_an_end_and_the_same_call_goes_on(postgres_server, postgres):
+    """It is a ConnectionError; what was committed is not asked again."""
+    with_members(postgres, ROWS)
+    platform = Clocked(600, in_thread(postgres_server.stop), pause_s=0.001)
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"127.0.0.1:\d+/night_\d+ is away"):
+        await refreshed(source(postgres), sink(postgres, patience_s=0.5), platform)
+    assert time.monotonic() - began < 10
+    await platform.doing
+    asked_before = set(platform.members)
+    with pytest.raises(ConnectionError, match="cannot be reached"):  # at once, now
+        await refreshed(source(postgres), sink(postgres, patience_s=60), platform)
+    postgres_server.start()
+    committed = len(balances(postgres))
+    platform = Platform()
+    summary = await refreshed(source(postgres), sink(postgres), platform)
+    assert summary.is_finished
+    assert len(platform.asked) == ROWS - committed
+    assert committed > 0
+    assert asked_before | set(platform.members) == {f"m{n}@example.com" for n in range(ROWS)}
+    whole(postgres)
+
+
+async def test_sessions_that_are_ended_cost_nothing(postgres):
+    """An administrator ends the session again and again, whatever it is doing."""
+    with_members(postgres, ROWS)
+    ended = 0
+
+    async def end_all():
+        nonlocal ended
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                ended += await asyncio.to_thread(postgres.end_sessions)
+                await asyncio.sleep(0.05)
+
+    platform = Clocked(50, end_all, pause_s=0.008)
+    await refreshed(source(postgres), sink(postgres, patience_s=30), platform)
+    platform.doing.cancel()
+    assert ended >= 5
+    assert len(platform.asked) == ROWS
+    whole(postgres)
+    assert [row["kind"] for row in states(postgres)] == ["end"]
+
+
+async def test_a_frozen_server_is_taken_for_one_that_is_away(
+    postgres_server, postgres, monkeypatch
+):
+    """It says nothing, and then goes on: so does the run, over another connection."""
+    monkeypatch.setattr(sql_database, "_COMMAND_S", 0.4)
+    monkeypatch.setattr(sql_database, "_CONNECT_S", 0.4)
+    with_members(postgres, ROWS)
+    frozen = in_thread(postgres_server.freeze, pause(1.5), postgres_server.thaw)
+    platform = Clocked(300, frozen, pause_s=0.001)
+    await refreshed(source(postgres), sink(postgres, patience_s=60), platform)
+    await platform.doing
+    assert len(platform.asked) == ROWS
+    whole(postgres)
+
+
+@pytest.mark.parametrize("way", ["stop", "cancel"])
+async def test_who_is_told_to_stop_waits_for_no_database(postgres_server, postgres, way):
+    """The run ends in time, and goes on when the database is back."""
+    with_members(postgres, ROWS)
+    stop = asyncio.Event()
+    platform = Clocked(400, in_thread(postgres_server.stop), pause_s=0.001)
+    running = asyncio.create_task(
+        refreshed(source(postgres), sink(postgres), platform, stop=stop, grace_s=0.5)
+    )
+    await asyncio.sleep(0)
+    while platform.doing is None:
+        await asyncio.sleep(0.01)
+    await platform.doing
+    await asyncio.sleep(0.7)  # by now it waits
+    assert not running.done()
+    began = time.monotonic()
+    stop.set() if way == "stop" else running.cancel()
+    await asyncio.wait([running])
+    assert time.monotonic() - began < 1.5
+    if way == "stop":
+        assert isinstance(running.exception(), ConnectionError)
+    else:
+        assert running.cancelled()
+    postgres_server.start()
+    await refreshed(source(postgres), sink(postgres), Platform())
+    whole(postgres)
+
+
+@pytest.mark.parametrize("way", ["stop", "cancel"])
+async def test_nor_does_one_that_has_not_asked_yet(postgres_server, postgres, monkeypatch, way):
+    """The database goes away while the rows are spooled: they are told to stop then."""
+    from altcraft_balance.refresh.sql.spool import SqlSpool
+
+    with_members(postgres, ROWS)
+    add, away = SqlSpool.add, asyncio.Event()
+
+    async def add_later(spool, piece):
+        await asyncio.to_thread(postgres_server.stop)
+        away.set()
+        await add(spool, piece)
+
+    monkeypatch.setattr(SqlSpool, "add", add_later)
+    stop = asyncio.Event()
+    running = asyncio.create_task(
+        refreshed(source(postgres), sink(postgres), stop=stop, grace_s=0.5)
+    )
+    await away.wait()
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    stop.set() if way == "stop" else running.cancel()
+    await asyncio.wait([running])
+    assert time.monotonic() - began < 2.5
+    monkeypatch.undo()
+    postgres_server.start()
+    await refreshed(source(postgres), sink(postgres), Platform())
+    whole(postgres)
+
+
+async def test_a_lock_that_another_process_took_meanwhile_is_waited_for(postgres, postgres_server):
+    """Then the run goes on; when it is not given back, patience ends."""
+    with_members(postgres, ROWS)
+    other = await refreshed_until_it_has_the_lock(postgres)
+    with pytest.raises(ConfigurationError, match="another process is refreshing the table"):
+        await refreshed(source(postgres), sink(postgres))
+    await other()
+    await refreshed(source(postgres), sink(postgres))
+    whole(postgres)
+
+
+async def refreshed_until_it_has_the_lock(postgres):
+    """A run under way, which never ends; what ends it."""
+    platform = Platform()
+    platform.held["m5@example.com"] = asyncio.Event()
+    running = asyncio.create_task(refreshed(source(postgres), sink(postgres), platform))
+    while not platform.asked:
+        await asyncio.sleep(0.01)
+
+    async def end():
+        running.cancel()
+        await asyncio.wait([running])
+
+    return end
