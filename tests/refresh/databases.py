@@ -67,10 +67,13 @@ class Postgres:
             self.name,
         )
 
-    def end_sessions(self):
-        """End all sessions in it; how many there were."""
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        return len(self._run(self._admin, query, self.name))
+    def end_sessions(self, but=0):
+        """End all sessions in it but one; how many there were."""
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> %s"
+        )
+        return len(self._run(self._admin, query, self.name, but))
 
     def tables(self):
         """The names of all tables."""

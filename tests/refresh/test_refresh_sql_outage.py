@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import re
+import sqlite3
+import threading
 import time
 
 import pytest
@@ -9,11 +12,19 @@ import pytest
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.csv_file import CsvSink
 from altcraft_balance.refresh.sql import database as sql_database
+from altcraft_balance.refresh.sql.locks import _number_of
+from tests.refresh import runs
 from tests.refresh.databases import balances, sink, source, states, with_members
-from tests.refresh.runs import Platform, points_of, refreshed, rows_of
+from tests.refresh.runs import Platform, points_of, rows_of
 
 pytestmark = pytest.mark.server
 ROWS = 900
+
+
+async def refreshed(*arguments, **named):
+    """The same, if it does not hang."""
+    async with asyncio.timeout(12):
+        return await runs.refreshed(*arguments, **named)
 
 
 class Clocked(Platform):
@@ -22,12 +33,12 @@ class Clocked(Platform):
     def __init__(self, at, does, pause_s=0.0):
         super().__init__()
         self._at, self._does, self._pause_s = at, does, pause_s
-        self.doing = None
+        self.doing, self._calls = None, 0
 
     async def send(self, body, headers, *, limit_s, fresh=False):
-        if len(self.asked) + 1 == self._at:
+        self._calls += 1
+        if self._calls == self._at:
             self.doing = asyncio.create_task(self._does())
-            self.asked_then = self._at
         await asyncio.sleep(self._pause_s)
         return await super().send(body, headers, limit_s=limit_s, fresh=fresh)
 
@@ -126,7 +137,7 @@ async def test_sessions_that_are_ended_cost_nothing(postgres):
     platform = Clocked(50, end_all, pause_s=0.008)
     await refreshed(source(postgres), sink(postgres, patience_s=30), platform)
     platform.doing.cancel()
-    assert ended >= 5
+    assert ended >= 3
     assert len(platform.asked) == ROWS
     whole(postgres)
     assert [row["kind"] for row in states(postgres)] == ["end"]
@@ -154,7 +165,7 @@ async def test_who_is_told_to_stop_waits_for_no_database(postgres_server, postgr
     stop = asyncio.Event()
     platform = Clocked(400, in_thread(postgres_server.stop), pause_s=0.001)
     running = asyncio.create_task(
-        refreshed(source(postgres), sink(postgres), platform, stop=stop, grace_s=0.5)
+        refreshed(source(postgres), sink(postgres, patience_s=8), platform, stop=stop, grace_s=0.5)
     )
     await asyncio.sleep(0)
     while platform.doing is None:
@@ -191,7 +202,7 @@ async def test_nor_does_one_that_has_not_asked_yet(postgres_server, postgres, mo
     monkeypatch.setattr(SqlSpool, "add", add_later)
     stop = asyncio.Event()
     running = asyncio.create_task(
-        refreshed(source(postgres), sink(postgres), stop=stop, grace_s=0.5)
+        refreshed(source(postgres), sink(postgres, patience_s=8), stop=stop, grace_s=0.5)
     )
     await away.wait()
     await asyncio.sleep(0.3)
@@ -205,27 +216,94 @@ async def test_nor_does_one_that_has_not_asked_yet(postgres_server, postgres, mo
     whole(postgres)
 
 
-async def test_a_lock_that_another_process_took_meanwhile_is_waited_for(postgres, postgres_server):
-    """Then the run goes on; when it is not given back, patience ends."""
+async def test_a_lock_that_another_session_took_meanwhile_is_waited_for(postgres):
+    """The run goes on when it is given back."""
+    import psycopg
+
     with_members(postgres, ROWS)
-    other = await refreshed_until_it_has_the_lock(postgres)
-    with pytest.raises(ConfigurationError, match="another process is refreshing the table"):
-        await refreshed(source(postgres), sink(postgres))
-    await other()
-    await refreshed(source(postgres), sink(postgres))
+    lock = f"SELECT pg_advisory_lock({_number_of('public table balances')})"
+
+    def take_it():
+        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+            pid = connection.info.backend_pid
+            postgres.end_sessions(but=pid)
+            connection.execute(lock)
+            time.sleep(0.5)
+
+    platform = Clocked(300, in_thread(take_it), pause_s=0.001)
+    await refreshed(source(postgres), sink(postgres, patience_s=20), platform)
+    await platform.doing
+    assert len(platform.asked) == ROWS
     whole(postgres)
 
 
-async def refreshed_until_it_has_the_lock(postgres):
-    """A run under way, which never ends; what ends it."""
+async def test_a_run_that_another_process_went_on_with_is_left_to_it(postgres):
+    """What this one would commit now is not what that one knows."""
+    with_members(postgres, ROWS)
+
+    def another_goes_on():
+        state = postgres.fetch("SELECT max(number) AS last FROM altcraft_balance_state")
+        postgres.do(
+            "INSERT INTO altcraft_balance_state SELECT run_id, kind, number + 1, target, first_row,"
+            " last_row, content, convert_to('{}', 'UTF8') FROM altcraft_balance_state"
+            f" WHERE kind = 'block' AND number = {state[0]['last']}"
+        )
+        postgres.end_sessions()
+
+    platform = Clocked(600, in_thread(another_goes_on), pause_s=0.001)
+    with pytest.raises(ConfigurationError, match="another process went on with this run"):
+        await refreshed(source(postgres), sink(postgres, patience_s=5), platform)
+    await platform.doing
+
+
+async def test_two_at_once_are_one(database):
+    """The others are refused in one sentence, and the one ends whole."""
+    with_members(database, 40)
     platform = Platform()
-    platform.held["m5@example.com"] = asyncio.Event()
-    running = asyncio.create_task(refreshed(source(postgres), sink(postgres), platform))
-    while not platform.asked:
-        await asyncio.sleep(0.01)
+    platform.held["m7@example.com"] = asyncio.Event()
+    begun = [
+        asyncio.create_task(
+            refreshed(source(database), sink(database), platform, run_id=f"run-{number}")
+        )
+        for number in range(4)
+    ]
+    async with asyncio.timeout(10):
+        while sum(task.done() for task in begun) < 3:
+            await asyncio.wait(
+                [task for task in begun if not task.done()], return_when=asyncio.FIRST_COMPLETED
+            )
+    platform.held["m7@example.com"].set()
+    ended = await asyncio.gather(*begun, return_exceptions=True)
+    refused = [end for end in ended if isinstance(end, ConfigurationError)]
+    assert len(refused) == 3, ended
+    for error in refused:
+        assert re.fullmatch(r"another process is refreshing (the|a) table \S+ (of )?\S+", str(error))
+    whole(database, 40)
+    await refreshed(source(database), sink(database))
 
-    async def end():
-        running.cancel()
-        await asyncio.wait([running])
 
-    return end
+@pytest.mark.parametrize("held_s", [0.5, 0.0])
+async def test_another_writer_of_the_file_is_waited_for(sqlite, monkeypatch, held_s):
+    """SQLite is locked for a while: longer than one try, or longer than the patience."""
+    monkeypatch.setattr(sql_database, "_CONNECT_S", 0.1)
+    with_members(sqlite, ROWS)
+    other = sqlite3.connect(sqlite.path, isolation_level=None, check_same_thread=False)
+    over = threading.Event()
+
+    def hold():
+        other.execute("BEGIN IMMEDIATE")
+        over.wait(held_s or None)
+        other.execute("ROLLBACK")
+
+    platform = Clocked(400, in_thread(hold), pause_s=0.001)
+    running = refreshed(source(sqlite), sink(sqlite, patience_s=5 if held_s else 0.3), platform)
+    if not held_s:
+        with pytest.raises(ConnectionError, match="is away: database is locked"):
+            await running
+        over.set()
+        await platform.doing
+        running = refreshed(source(sqlite), sink(sqlite))
+    await running
+    await platform.doing
+    other.close()
+    whole(sqlite)

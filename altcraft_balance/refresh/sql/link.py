@@ -30,6 +30,9 @@ class Link:
         database: where it leads.
         patience_s: for how many seconds a database that is away is waited for.
         prepare: is awaited with each new connection.
+
+    Attributes:
+        connections: how many there have been: while one lasts, nobody else has had its locks.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Link:
     ) -> None:
         self._database, self._patience_s, self._prepare = database, patience_s, prepare
         self._connection: AsyncConnection | None = None
+        self.connections = 0
         self._turn = asyncio.Lock()
         self._hurried = asyncio.Event()
         self._limit: asyncio.Timeout | None = None
@@ -134,6 +138,7 @@ class Link:
                 await connection.close()
                 raise
             self._connection = connection
+            self.connections += 1
         return self._connection
 
     async def _pause(self, seconds: float) -> None:
