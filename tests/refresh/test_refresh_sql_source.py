@@ -6,6 +6,7 @@ import pytest
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.csv_file import CsvSink
+from altcraft_balance.refresh.sql.sink import SqlSink
 from altcraft_balance.refresh.sql.source import SqlSource
 from tests.refresh.databases import sink, source, with_members
 from tests.refresh.runs import Platform, refreshed, rows_of
@@ -25,7 +26,7 @@ async def read(database, query):
         "select id, email from members order by id ; ;\n",
         "-- a comment: with a colon\nselect id, email /* :x, 100 % */ from members order by id",
         "select id, email from members order by id -- the end",
-        "with some as (select * from members) select id, email from some order by id",
+        "with a as (select * from members) select id, email from a order by id",
         "select id, email from members where email like 'm%' and ':no' <> '\\:x' order by id",
         "select id, cast(email as text) as email from members order by id",
         'select id as "id", email as "email" from members order by id',
@@ -49,6 +50,7 @@ async def test_casts_by_colons_are_no_parameters(postgres):
 async def test_values_of_odd_types_become_text_or_numbers(database):
     """Whole numbers, numbers and booleans keep their types."""
     text = "cast('x' as text)"
+    with_members(database, 0)
     info, rows = await read(
         database,
         f"select 9223372036854775807 as a, 0.5 * cast(1 as double precision) as b, {text} as c,"
@@ -129,7 +131,7 @@ async def test_what_cannot_be_run_is_one_sentence(database, tmp_path, query, sen
 async def test_a_query_that_writes_is_refused(postgres, tmp_path, query):
     """PostgreSQL is told that it reads."""
     with_members(postgres, 2)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="ReadOnlySQLTransactionError 25006"):
         await refreshed(source(postgres, query), CsvSink(tmp_path / "out.csv"))
     assert len(postgres.fetch("SELECT * FROM members WHERE id < 9")) == 2
 
@@ -207,3 +209,16 @@ async def test_a_file_that_is_not_there_is_not_made(sqlite, tmp_path):
     with pytest.raises(ConfigurationError, match="there is no database"):
         await refreshed(source(sqlite), CsvSink(tmp_path / "out.csv"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.server
+async def test_a_server_that_lets_nobody_in_is_away(postgres, tmp_path):
+    """It may let us in later: that is no mistake in the settings."""
+    with_members(postgres, 1)
+    postgres.do("CREATE ROLE guest LOGIN CONNECTION LIMIT 0")
+    dsn = postgres.dsn.replace("postgres@", "guest@")
+    for away in (SqlSource("select email from members", dsn), source(postgres)):
+        sinks = sink(postgres) if away.name.count("guest") else SqlSink("balances", dsn)
+        with pytest.raises(ConnectionError, match="53300"):
+            await refreshed(away, sinks)
+    postgres.do("DROP ROLE guest")

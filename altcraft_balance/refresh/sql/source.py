@@ -126,7 +126,7 @@ class SqlSource:
         self._loop = asyncio.get_running_loop()
         engine = self._database.engine()
         try:
-            with telling(self._database.shown):
+            with telling(self._database.shown, reads=True):
                 async with engine.connect() as connection:
                     if self._database.dialect == "postgresql":
                         await connection.execution_options(postgresql_readonly=True)

@@ -17,7 +17,8 @@ __all__ = ["DatabaseAway", "is_passing", "named", "telling"]
 #: By PostgreSQL's classes of SQLSTATE: connection, resources, operator, serialization, and what
 #: a standby says that is not the primary any more.
 #: https://www.postgresql.org/docs/15/errcodes-appendix.html
-_PASSING: Final = ("08", "53", "57P", "40", "25006", "55P03")
+_READ_ONLY: Final = "25006"
+_PASSING: Final = ("08", "53", "57P", "40", _READ_ONLY, "55P03")
 #: Classes whose texts speak of the schema, the user's own statement or the login, never of values.
 _MAY_BE_SHOWN: Final = ("42", "28", "3D", "3F", "0A")
 
@@ -26,17 +27,24 @@ class DatabaseAway(ConnectionError):
     """A database was away for longer than one waits: the run goes on when it is back."""
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether the same may succeed a little later."""
+def is_passing(error: BaseException, *, reads: bool = False) -> bool:
+    """Whether the same may succeed a little later.
+
+    Args:
+        error: what was raised.
+        reads: nothing was to be written: then "read-only" is no standby's word.
+    """
     from sqlalchemy import exc
 
     if isinstance(error, OSError | TimeoutError | asyncio.IncompleteReadError):
         return True
-    if not isinstance(error, exc.DBAPIError):
+    if not _is_a_databases(error):
         return isinstance(error, exc.TimeoutError)
-    if error.connection_invalidated or _state_of(error).startswith(_PASSING):
+    if getattr(error, "connection_invalidated", False):
         return True
-    text = str(error.orig)
+    if state := _state_of(error):
+        return state.startswith(_PASSING) and not (reads and state == _READ_ONLY)
+    text = str(_origin(error))
     # SQLite has no codes in its text; a driver's own troubles with a connection have none at all.
     is_busy = "database is locked" in text or "disk is full" in text
     return is_busy or isinstance(error, exc.InterfaceError) or "connection" in text
@@ -44,11 +52,9 @@ def is_passing(error: BaseException) -> bool:
 
 def named(error: BaseException) -> str:
     """`error` in a few words, without a value of anybody's."""
-    from sqlalchemy import exc
-
     if isinstance(error, OSError):
         return (error.strerror or "the connection was refused or lost").lower()
-    if not isinstance(error, exc.DBAPIError):
+    if not _is_a_databases(error):
         return type(error).__name__
     state, text = _state_of(error), _text_of(error)
     if state.startswith(_MAY_BE_SHOWN) or (not state and _is_sqlite(error)):
@@ -57,43 +63,56 @@ def named(error: BaseException) -> str:
 
 
 @contextmanager
-def telling(where: str) -> Iterator[None]:
+def telling(where: str, *, reads: bool = False) -> Iterator[None]:
     """Within it, what a database has against something is one sentence that names `where`.
 
     Raises:
         DatabaseAway: it cannot be reached now.
         ConfigurationError: what is asked of it cannot be.
     """
-    from sqlalchemy import exc
-
     trouble: Exception
     try:
         yield
         return
     except DatabaseAway:
         raise
-    except (exc.DBAPIError, OSError, TimeoutError) as error:
+    except Exception as error:
+        if not (_is_a_databases(error) or isinstance(error, OSError | TimeoutError)):
+            raise
         text = named(error)
-        if is_passing(error):
+        if is_passing(error, reads=reads):
             trouble = DatabaseAway(111, f"{where} cannot be reached: {text}")
         else:
             trouble = ConfigurationError(f"{where}: {text}")
     raise trouble
 
 
+def _is_a_databases(error: BaseException) -> bool:
+    """Whether SQLAlchemy or a driver says so; some of the latter's errors come as they are."""
+    from sqlalchemy import exc
+
+    return isinstance(error, exc.DBAPIError) or hasattr(error, "sqlstate")
+
+
+def _origin(error: Any) -> Any:
+    return getattr(error, "orig", error)
+
+
 def _state_of(error: Any) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
+    origin = _origin(error)
+    return str(getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None) or "")
 
 
 def _is_sqlite(error: Any) -> bool:
-    return "sqlite" in type(error.orig).__module__
+    return "sqlite" in type(_origin(error)).__module__
 
 
 def _text_of(error: Any) -> str:
     """The driver's first line, without the names of its classes."""
-    text = str(error.orig).partition("\n")[0]
+    text = str(_origin(error)).partition("\n")[0]
     return text.rpartition(">: ")[2] if text.startswith("<class") else text
 
 
 def _cause(error: Any) -> str:
-    return type(error.orig.__cause__ or error.orig).__name__
+    origin = _origin(error)
+    return type(origin.__cause__ or origin).__name__
