@@ -84,7 +84,12 @@ def telling(where: str, *, reads: bool = False) -> Iterator[None]:
             trouble = DatabaseAway(111, f"{where} cannot be reached: {text}")
         else:
             trouble = ConfigurationError(f"{where}: {text}")
-    raise trouble
+    try:
+        raise trouble
+    finally:
+        # A context manager raises while the driver's error is at hand, in whose frames the
+        # password and the rows are.
+        trouble.__context__ = None
 
 
 def _is_a_databases(error: BaseException) -> bool:
