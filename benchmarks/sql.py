@@ -1,4 +1,4 @@
-"""Two nights of a table in PostgreSQL, through a platform in memory: rows a second, and what is left.
+"""Two nights of a table in PostgreSQL, past a platform in memory: rows a second, and remains.
 
     python benchmarks/sql.py --rows 200000
 

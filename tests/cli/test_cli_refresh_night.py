@@ -6,12 +6,12 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from altcraft_balance.refresh.durations import duration_s
 from attrs import evolve
 
 from altcraft_balance.cli.night_options import announced, night_of
 from altcraft_balance.cli.summary_table import described
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.durations import duration_s
 from altcraft_balance.refresh.summary import nothing_done
 from altcraft_balance.settings import ClientSettings, Limits
 from altcraft_balance.timetable import RateTimetable

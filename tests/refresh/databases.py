@@ -107,7 +107,9 @@ def balances(database, table="balances"):
 
 def states(database):
     """Which kinds of rows the table of states has, by run."""
-    return database.fetch("SELECT run_id, kind, number FROM altcraft_balance_state ORDER BY 1, 2, 3")
+    return database.fetch(
+        "SELECT run_id, kind, number FROM altcraft_balance_state ORDER BY 1, 2, 3"
+    )
 
 
 def timeless(rows):

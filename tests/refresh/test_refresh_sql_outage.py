@@ -168,7 +168,7 @@ async def test_who_is_told_to_stop_waits_for_no_database(postgres_server, postgr
         refreshed(source(postgres), sink(postgres, patience_s=8), platform, stop=stop, grace_s=0.5)
     )
     await asyncio.sleep(0)
-    while platform.doing is None:
+    while platform.doing is None:  # noqa: ASYNC110 - a platform sets no event
         await asyncio.sleep(0.01)
     await platform.doing
     await asyncio.sleep(0.7)  # by now it waits
@@ -277,7 +277,9 @@ async def test_two_at_once_are_one(database):
     refused = [end for end in ended if isinstance(end, ConfigurationError)]
     assert len(refused) == 3, ended
     for error in refused:
-        assert re.fullmatch(r"another process is refreshing (the|a) table \S+ (of )?\S+", str(error))
+        assert re.fullmatch(
+            r"another process is refreshing (the|a) table \S+ (of )?\S+", str(error)
+        )
     whole(database, 40)
     await refreshed(source(database), sink(database))
 

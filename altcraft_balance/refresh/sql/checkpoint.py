@@ -77,7 +77,7 @@ class SqlCheckpoint:
             "first_row": min(numbers, default=None),
             "last_row": max(numbers, default=None),
             "content": orjson.dumps(rows),
-            "known": orjson.dumps(known),
+            "known": (text := orjson.dumps(known)),
         }
         number = self._number + 1
         is_past = func.coalesce(self._c.last_row, -1) < below
@@ -86,7 +86,7 @@ class SqlCheckpoint:
         )
 
         async def work(connection: AsyncConnection) -> None:
-            await self._check_turn(connection, number, block["known"])
+            await self._check_turn(connection, number, text)
             await self._flush(connection)
             await self._shelf.put(connection, BLOCK, number, **block)
             await connection.execute(past)
