@@ -14,10 +14,12 @@ from altcraft_balance.errors import ConfigurationError
 
 __all__ = ["DatabaseAway", "is_passing", "named", "telling"]
 
+#: What asyncpg says when a session ended in the middle of an answer.
+_CONFUSED: Final = "InternalClientError"
+_READ_ONLY: Final = "25006"
 #: By PostgreSQL's classes of SQLSTATE: connection, resources, operator, serialization, and what
 #: a standby says that is not the primary any more.
 #: https://www.postgresql.org/docs/15/errcodes-appendix.html
-_READ_ONLY: Final = "25006"
 _PASSING: Final = ("08", "53", "57P", "40", _READ_ONLY, "55P03")
 #: Classes whose texts speak of the schema, the user's own statement or the login, never of values.
 _MAY_BE_SHOWN: Final = ("42", "28", "3D", "3F", "0A")
@@ -47,7 +49,8 @@ def is_passing(error: BaseException, *, reads: bool = False) -> bool:
     text = str(_origin(error))
     # SQLite has no codes in its text; a driver's own troubles with a connection have none at all.
     is_busy = "database is locked" in text or "disk is full" in text
-    return is_busy or isinstance(error, exc.InterfaceError) or "connection" in text
+    is_lost = "connection" in text or _cause(error) == _CONFUSED
+    return is_busy or is_lost or isinstance(error, exc.InterfaceError)
 
 
 def named(error: BaseException) -> str:
