@@ -1,7 +1,6 @@
 """A database that goes away and comes back, while a run writes to it."""
 
 import asyncio
-import contextlib
 import re
 import sqlite3
 import threading
@@ -125,18 +124,18 @@ async def test_patience_has_an_end_and_the_same_call_goes_on(postgres_server, po
 async def test_sessions_that_are_ended_cost_nothing(postgres):
     """An administrator ends the session again and again, whatever it is doing."""
     with_members(postgres, ROWS)
-    ended = 0
+    ended, over = 0, asyncio.Event()
 
     async def end_all():
         nonlocal ended
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                ended += await asyncio.to_thread(postgres.end_sessions)
-                await asyncio.sleep(0.05)
+        while not over.is_set():
+            ended += await asyncio.to_thread(postgres.end_sessions)
+            await asyncio.sleep(0.05)
 
     platform = Clocked(50, end_all, pause_s=0.008)
     await refreshed(source(postgres), sink(postgres, patience_s=30), platform)
-    platform.doing.cancel()
+    over.set()
+    await platform.doing
     assert ended >= 3
     assert len(platform.asked) == ROWS
     whole(postgres)
