@@ -118,7 +118,7 @@ class Run:
             async with AsyncExitStack() as stack:
                 stack.callback(self._desk.close)
                 stack.enter_context(self._options.night.ending(self.stop))
-                await self._do(stack)
+                await self._do_hurried(stack)
         except Interrupted:
             pass  # as it was asked to
         except BaseException as error:
@@ -127,6 +127,14 @@ class Run:
         return self._watch.summary()
 
     # ── the order of things ──────────────────────────────────────────────────────────────────
+
+    async def _do_hurried(self, stack: AsyncExitStack) -> None:
+        """`_do`; when that fails, nothing that is cleaned up after it is waited for any longer."""
+        try:
+            await self._do(stack)
+        except BaseException:
+            self._sinks.hurry(0.0)
+            raise
 
     async def _do(self, stack: AsyncExitStack) -> None:
         check_paths(self._source, self._sinks.named())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -161,4 +161,5 @@ class Standing:
     async def _forget_unbegun(self, folder: RunState) -> None:
         """A new run that got no output leaves nothing; what is unread is not new."""
         if self._leaves_nothing:
-            await self._desk.call(folder.drop)
+            with suppress(ConnectionError):  # what ended the run is said, not this
+                await self._desk.call(folder.drop)

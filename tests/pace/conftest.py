@@ -7,29 +7,12 @@ import pytest
 
 from altcraft_balance.pace.store import open_store
 from altcraft_balance.shared_rate import SharedRate
-from tests.pace.servers import PostgresServer, RedisServer
-
-
-def _running(kind):
-    if kind.missing():
-        pytest.skip(kind.missing())
-    server = kind()
-    try:
-        server.prepare()
-        server.start()
-        yield server
-    finally:
-        server.remove()
+from tests.servers import RedisServer, running
 
 
 @pytest.fixture(scope="session")
 def one_redis():
-    yield from _running(RedisServer)
-
-
-@pytest.fixture(scope="session")
-def one_postgres():
-    yield from _running(PostgresServer)
+    yield from running(RedisServer)
 
 
 @pytest.fixture
@@ -37,13 +20,6 @@ def redis_server(one_redis):
     """A Redis that answers, whatever the test before did to it."""
     one_redis.start()
     return one_redis
-
-
-@pytest.fixture
-def postgres_server(one_postgres):
-    """A PostgreSQL that answers, whatever the test before did to it."""
-    one_postgres.start()
-    return one_postgres
 
 
 @pytest.fixture(params=["redis", "postgres"])

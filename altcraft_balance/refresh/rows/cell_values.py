@@ -24,6 +24,7 @@ __all__ = ["MemberBy", "currency_of", "matcher_of", "program_of", "program_or_no
 #: How the member's column is read: the name of a matching, or what makes one of a value.
 MemberBy: TypeAlias = str | Callable[[Any], Matching]
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
+_LARGEST: Final = 2**63 - 1
 _WAYS: Final = "email, phone, profile_id, custom:FIELD or custom-int:FIELD"
 
 
@@ -70,15 +71,16 @@ def program_of(value: Cell) -> int | None:
     """The loyalty program's id; None when the cell is empty.
 
     Raises:
-        InvalidQuery: it is no whole number.
+        InvalidQuery: it is no whole number, or one that no column of numbers could hold.
     """
     if value is None or value == "":
         return None
     try:
-        return _whole(value)
+        if abs(program := _whole(value)) <= _LARGEST:
+            return program
     except InvalidQuery:
         pass
-    raise InvalidQuery("the loyalty program's id is not a whole number")
+    raise InvalidQuery("the loyalty program's id is not a whole number of 64 bits")
 
 
 def program_or_none(value: Cell, usual: int | None) -> int | None:

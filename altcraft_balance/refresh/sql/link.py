@@ -31,6 +31,9 @@ class Link:
         patience_s: for how many seconds a database that is away is waited for.
         prepare: is awaited with each new connection.
         tell: is told, in a sentence, that the database is away, and that it is back.
+
+    Attributes:
+        connections: how many there have been: while one lasts, nobody else has had its locks.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Link:
         self._database, self._patience_s, self._prepare = database, patience_s, prepare
         self._tell = tell
         self._connection: AsyncConnection | None = None
+        self.connections = 0
         self._turn = asyncio.Lock()
         self._hurried = asyncio.Event()
         self._limit: asyncio.Timeout | None = None
@@ -144,6 +148,7 @@ class Link:
                 await connection.close()
                 raise
             self._connection = connection
+            self.connections += 1
         return self._connection
 
     async def _pause(self, seconds: float) -> None:

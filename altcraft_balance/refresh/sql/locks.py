@@ -27,11 +27,12 @@ class Locks:
 
     Args:
         database: where.
+        schema: in which it is; None: the session's own.
         names: what is locked.
     """
 
-    def __init__(self, database: Database, names: Sequence[str]) -> None:
-        self._database, self._names = database, sorted(names)
+    def __init__(self, database: Database, schema: str | None, names: Sequence[str]) -> None:
+        self._database, self._schema, self._names = database, schema, sorted(names)
         self._file: Lock | None = None
         self._had_them = False
 
@@ -63,9 +64,12 @@ class Locks:
 
         for setting, value in _KEEPALIVE.items():
             await connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
+        # Locks are the whole database's; a table and a run are those of their schema alone.
+        schema = self._schema or await connection.scalar(text("SELECT current_schema()"))
         for name in self._names:
+            number = number_of(str(schema), name)
             taken = await connection.scalar(
-                text("SELECT pg_try_advisory_lock(:number)"), {"number": number_of(name)}
+                text("SELECT pg_try_advisory_lock(:number)"), {"number": number}
             )
             if not taken and self._had_them:
                 raise TimeoutError(f"the lock of {name} is held by another session")
@@ -94,7 +98,7 @@ def lock_file(database: str) -> str:
     return f"{database}.altcraft-balance.lock"
 
 
-def number_of(name: str) -> int:
-    """The number of PostgreSQL's advisory lock for `name`."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+def number_of(schema: str, name: str) -> int:
+    """The number of PostgreSQL's advisory lock for what is called `name` in `schema`."""
+    digest = hashlib.blake2b(f"{schema} {name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,11 @@ async def runs_in_database(dsn: str | Secret) -> list[SeenRun]:
 
 
 async def _runs(connection: AsyncConnection, database: Database) -> list[SeenRun]:
-    rows: list[Any] = []
+    seen: list[SeenRun] = []
     for schema in await _schemas(connection):
-        rows += await _last_of_each(connection, StateTable(schema).table)
-    locked = await _locked(connection, database, {row.run_id for row in rows})
-    seen = [_seen(row, locked, database.shown) for row in rows]
+        rows = await _last_of_each(connection, StateTable(schema).table)
+        locked = await _locked(connection, database, schema, {row.run_id for row in rows})
+        seen += [_seen(row, locked, database.shown) for row in rows]
     return sorted(seen, key=lambda run: run.run_id)
 
 
@@ -65,7 +65,7 @@ async def _schemas(connection: AsyncConnection) -> list[str | None]:
     return [None] if has_table else []
 
 
-async def _last_of_each(connection: AsyncConnection, table: Any) -> Iterable[Any]:
+async def _last_of_each(connection: AsyncConnection, table: Any) -> Sequence[Any]:
     """The row of each run that says how far it came; its end, its last block, or none of both."""
     from sqlalchemy import func, select
 
@@ -83,9 +83,9 @@ async def _last_of_each(connection: AsyncConnection, table: Any) -> Iterable[Any
 
 
 async def _locked(
-    connection: AsyncConnection, database: Database, run_ids: Collection[str]
+    connection: AsyncConnection, database: Database, schema: str | None, run_ids: Collection[str]
 ) -> Collection[str]:
-    """Which of these runs a process works on now."""
+    """Which of these runs in `schema` a process works on now."""
     from sqlalchemy import text
 
     if (file := database.file) is not None:
@@ -101,7 +101,7 @@ async def _locked(
         )
     )
     numbers = set(held.all())
-    return {run_id for run_id in run_ids if number_of(run_lock(run_id)) in numbers}
+    return {run_id for run_id in run_ids if number_of(str(schema), run_lock(run_id)) in numbers}
 
 
 def _names_in(path: Path) -> Collection[str]:

@@ -83,8 +83,9 @@ class SqlSink(RowSink):
             ConfigurationError: another process works on the run, or on the table.
             ConnectionError: the database cannot be reached.
         """
-        state = StateTable(self._name.rpartition(".")[0] or None)
-        locks = Locks(self._database, [f"table {self._name}", run_lock(run_id)])
+        schema, _, table = self._name.rpartition(".")
+        state = StateTable(schema or None)
+        locks = Locks(self._database, schema or None, [f"table {table}", run_lock(run_id)])
         await locks.open()
         self._link = Link(self._database, self._patience_s, locks.take, self.tell)
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from altcraft_balance.errors import ConfigurationError
@@ -12,7 +12,7 @@ from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, SourceInfo
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.source_cells import SourceCells
-from altcraft_balance.refresh.sql.trouble import state_of, telling
+from altcraft_balance.refresh.sql.trouble import WRITES, telling
 from altcraft_balance.secret import Secret
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["SqlSource"]
 
 _T = TypeVar("_T")
-_WRITES: Final = "the query must be one that reads, and gives rows"
 #: Of SQLite's machine, which does some millions in a second.
 _STEPS: Final = 10_000
-_READ_ONLY: Final = "25006"
 _AT_ONCE: Final = 1_000
 
 
@@ -116,7 +114,7 @@ class SqlSource:
             return result
         except ResourceClosedError:
             pass
-        raise ConfigurationError(_WRITES)
+        raise ConfigurationError(WRITES)
 
     async def _counted(self, connection: AsyncConnection) -> int:
         from sqlalchemy import text
@@ -129,7 +127,7 @@ class SqlSource:
         self._loop, self._is_cut = asyncio.get_running_loop(), False
         engine = self._database.engine()
         try:
-            with telling(self._database.shown), _reading():
+            with telling(self._database.shown, reads=True):
                 async with engine.connect() as connection:
                     await self._prepare(connection)
                     yield connection
@@ -168,18 +166,6 @@ class SqlSource:
             self._is_cut = True
             self._reading.add_done_callback(_heard)
             self._reading.cancel()
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Within it, a query that writes is a sentence; PostgreSQL has the same code for a standby."""
-    try:
-        yield
-        return
-    except Exception as error:
-        if state_of(error) != _READ_ONLY:
-            raise
-    raise ConfigurationError(_WRITES)
 
 
 def _heard(task: asyncio.Task[Any]) -> None:

@@ -56,23 +56,24 @@ class BalanceTable:
         await connection.run_sync(self._check)
 
     async def write(self, connection: AsyncConnection, rows: Iterable[Cells]) -> None:
-        """Put `rows` into the table; of those with one key the last that was answered counts."""
-        answered: dict[tuple[Any, ...], dict[str, Any]] = {}
+        """Put `rows` into the table, as if one came after the other, wherever a block may end."""
+        answered: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         troubled: dict[tuple[Any, ...], dict[str, Any]] = {}
         for values in map(self._columns.values, rows):
             if (key := self._key_in(values)) is None:
                 continue  # nobody could find it again
             status = values[self._columns.named["status"]]
             if status in (FOUND, NOT_A_MEMBER):
-                answered[key] = self._as_answered(values)
+                _add(answered.setdefault(key, []), self._as_answered(values))
+                troubled.pop(key, None)
             elif status in (FAILED, BAD_INPUT):
                 troubled[key] = self._as_tried(values)
-        for statement, those in (
-            (self._answered, answered),
-            (self._troubled, {key: troubled[key] for key in troubled if key not in answered}),
-        ):
-            if those:  # in the order of their keys, which spares deadlocks
-                await connection.execute(statement, [those[key] for key in sorted(those)])
+        # In the order of their keys, which spares deadlocks.
+        answers = [values for key in sorted(answered) for values in answered[key]]
+        troubles = [troubled[key] for key in sorted(troubled)]
+        for statement, those in ((self._answered, answers), (self._troubled, troubles)):
+            if those:
+                await connection.execute(statement, those)
 
     async def amounts(
         self, connection: AsyncConnection, keys: Sequence[RowKey]
@@ -162,3 +163,9 @@ class BalanceTable:
 
 def _amounts(row: Any) -> Amounts | None:
     return None if row is None else (plain_amount(row[0]), plain_amount(row[1]))
+
+
+def _add(rows: list[dict[str, Any]], values: dict[str, Any]) -> None:
+    """A row that is there already is not written twice."""
+    if not rows or rows[-1] != values:
+        rows.append(values)
