@@ -157,12 +157,13 @@ async def test_a_frozen_server_is_taken_for_one_that_is_away(
     whole(postgres)
 
 
+@pytest.mark.parametrize("trouble", ["stop", "freeze"])
 @pytest.mark.parametrize("way", ["stop", "cancel"])
-async def test_who_is_told_to_stop_waits_for_no_database(postgres_server, postgres, way):
+async def test_who_is_told_to_stop_waits_for_no_database(postgres_server, postgres, way, trouble):
     """The run ends in time, and goes on when the database is back."""
     with_members(postgres, ROWS)
     stop = asyncio.Event()
-    platform = Clocked(400, in_thread(postgres_server.stop), pause_s=0.001)
+    platform = Clocked(400, in_thread(getattr(postgres_server, trouble)), pause_s=0.001)
     running = asyncio.create_task(
         refreshed(source(postgres), sink(postgres, patience_s=8), platform, stop=stop, grace_s=0.5)
     )

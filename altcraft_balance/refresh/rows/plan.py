@@ -148,6 +148,8 @@ class Plan:
         currencies = self._currencies
         if self._currency is not None:
             currencies = (currency_of(cells[self._currency]),)
+            if self._is_keyed:
+                _check_length(cells[self._currency])
         return [
             BalanceQuery(matching, loyalty_program_id=program, currency=currency, tag=(row, number))
             for number, currency in enumerate(currencies)
@@ -231,6 +233,10 @@ def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
 def _check_key(cell: Cell) -> None:
     if cell is None or cell == "":
         raise InvalidQuery("its key is empty: the row could not be kept")
+    _check_length(cell)
+
+
+def _check_length(cell: Cell) -> None:
     if len(str(cell)) > LONGEST_KEY:
         raise InvalidQuery(f"its key has more than {LONGEST_KEY} characters: it could not be kept")
 

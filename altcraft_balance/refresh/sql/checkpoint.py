@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["SqlCheckpoint"]
+
+
+#: The commit before it says what the run is; until this one it may still be a mistake.
+_FIRST_ROWS: Final = 1
 
 
 class SqlCheckpoint:
@@ -40,8 +44,6 @@ class SqlCheckpoint:
         found = await self._shelf.fetch(last.order_by(self._c.number.desc()).limit(1))
         if found:
             self._number, self._known = found[0][0], orjson.loads(found[0][1])
-        else:
-            await self._shelf.remove_unfinished_others()
 
     async def known(self) -> Known:
         """What the last `commit` kept."""
@@ -90,6 +92,8 @@ class SqlCheckpoint:
             await self._flush(connection)
             await self._shelf.put(connection, BLOCK, number, **block)
             await connection.execute(past)
+            if number == _FIRST_ROWS:
+                await self._shelf.remove_unfinished_others(connection)
 
         await self._shelf.link.do(work)
         self._number, self._connections = number, self._shelf.link.connections

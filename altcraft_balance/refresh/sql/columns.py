@@ -54,6 +54,7 @@ class TableColumns:
         places = {column.name: place for place, column in enumerate(columns)}
         self._readers = [(c.name, places[c.name], self.reader(c)) for c in kept]
         self._none = {column.name: None for column in added}
+        self._member = next(read for name, _, read in self._readers if name == self.key[0])
 
     def values(self, cells: Cells) -> dict[str, Any]:
         """The cells of a row as values of the table's columns."""
@@ -61,10 +62,9 @@ class TableColumns:
         row[self.key[2]] = row[self.key[2]] or ""  # a key has no NULL in it
         return row | self._none
 
-    def member(self, cell: Cell) -> Any:
-        """The first part of a key, as the table has it."""
-        column = next(column for column in self.all if column.name == self.key[0])
-        return self.reader(column)(cell)
+    def key_of(self, member: Cell, program: Cell, currency: Cell) -> tuple[Any, ...]:
+        """A key as the table has it."""
+        return self._member(member), program, _text(currency) or ""
 
     def reader(self, column: Column) -> Callable[[Cell], Any]:
         """What makes a value of the column of a cell."""
@@ -109,10 +109,11 @@ def _moment(cell: Cell) -> datetime | None:
 
 
 def _text(cell: Cell) -> str | None:
-    # PostgreSQL has no NUL in texts.
+    # PostgreSQL has no NUL in texts; it is the same in SQLite, so that a key is.
     return None if cell is None else str(cell).replace("\0", "\ufffd")
 
 
 def _hidden(cell: Cell) -> str | None:
     # aiosqlite logs what it executes, with its parameters as their repr.
-    return None if cell is None else HiddenStr(cell)
+    text = _text(cell)
+    return None if text is None else HiddenStr(text)

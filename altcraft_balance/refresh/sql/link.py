@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from altcraft_balance.refresh.sql.database import Database
 from altcraft_balance.refresh.sql.trouble import DatabaseAway, is_passing, named, telling
@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 _LAST_TRY_S: Final = 0.5
+_BEFORE_CANCEL_S: Final = 0.1
 
 
 class Link:
@@ -50,6 +51,8 @@ class Link:
         self._turn = asyncio.Lock()
         self._hurried = asyncio.Event()
         self._limit: asyncio.Timeout | None = None
+        self._aborting: asyncio.TimerHandle | None = None
+        self._driver: Any = None
         self._ends_at = float("inf")
 
     async def open(self) -> None:
@@ -82,10 +85,11 @@ class Link:
         self._hurried.set()
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(self._end_of_try())
+            self._abort_in_time()
 
     async def close(self) -> None:
         """Let go of the connection."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._driver = self._connection, None, None
         if connection is None:
             return
         try:
@@ -112,9 +116,10 @@ class Link:
             await self.close()
             if gives_up_at == float("inf"):
                 gives_up_at = loop.time() + self._patience_s
+                waits_s = max(min(gives_up_at, self._ends_at) - loop.time(), 0.0)
                 self._tell(
                     f"{self._database.shown} is away: {trouble}; it is waited for, "
-                    f"{self._patience_s:,.0f} s at most"
+                    f"{waits_s:,.0f} s at most"
                 )
             gives_up_at = min(gives_up_at, self._ends_at)
             if loop.time() >= gives_up_at:
@@ -125,12 +130,31 @@ class Link:
 
     async def _once(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         async with asyncio.timeout_at(self._end_of_try()) as self._limit:
+            self._abort_in_time()
             try:
                 connection = await self._connected()
                 async with connection.begin():
                     return await work(connection)
             finally:
                 self._limit = None
+                if self._aborting is not None:
+                    self._aborting.cancel()
+
+    def _abort_in_time(self) -> None:
+        """A little before a try is cancelled its connection is cut.
+
+        A server that says nothing is otherwise asked to cancel the statement, and then to close the
+        session, with seconds for each.
+        """
+        if self._aborting is not None:
+            self._aborting.cancel()
+        if (ends_at := self._end_of_try()) is not None:
+            loop = asyncio.get_running_loop()
+            self._aborting = loop.call_at(ends_at - _BEFORE_CANCEL_S, self._abort)
+
+    def _abort(self) -> None:
+        if (terminate := getattr(self._driver, "terminate", None)) is not None:
+            terminate()
 
     def _end_of_try(self) -> float | None:
         """Who is in a hurry still gets what he has committed, if the database is there."""
@@ -147,6 +171,7 @@ class Link:
             except BaseException:
                 await connection.close()
                 raise
+            self._driver = (await connection.get_raw_connection()).driver_connection
             self._connection = connection
             self.connections += 1
         return self._connection

@@ -100,10 +100,9 @@ class Shelf:
 
         await self.link.do(lambda c: c.execute(delete(self.table).where(self.mine(*kinds))))
 
-    async def remove_unfinished_others(self) -> None:
-        """Runs of the same table that were given up: this one has begun after them."""
+    async def remove_unfinished_others(self, connection: AsyncConnection) -> None:
+        """Forget runs of the same table that were given up: this one has begun after them."""
         from sqlalchemy import delete
 
         others = (self._c.target == self._target) & (self._c.run_id != self._run_id)
-        statement = delete(self.table).where(others, self._c.kind != END)
-        await self.link.do(lambda c: c.execute(statement))
+        await connection.execute(delete(self.table).where(others, self._c.kind != END))

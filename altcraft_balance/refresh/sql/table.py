@@ -82,16 +82,14 @@ class BalanceTable:
         from sqlalchemy import select
 
         columns, named = self._table.columns, self._columns.named
-        members = [None if cell in (None, "") else self._columns.member(cell) for cell, *_ in keys]
+        wanted_keys = [self._columns.key_of(*key) for key in keys]
+        members = {key[0] for key in wanted_keys if key[0] not in (None, "")}
         names = (*self._columns.key, named["total_balance"], named["active_balance"])
         wanted = select(*(columns[name] for name in names)).where(
-            columns[self._columns.key[0]].in_(sorted({m for m in members if m is not None}))
+            columns[self._columns.key[0]].in_(sorted(members))
         )
         found = {tuple(row[:3]): row[3:] for row in await connection.execute(wanted)}
-        return [
-            _amounts(found.get((member, program, currency or "")))
-            for member, (_, program, currency) in zip(members, keys, strict=True)
-        ]
+        return [_amounts(found.get(key)) for key in wanted_keys]
 
     def _as_answered(self, values: dict[str, Any]) -> dict[str, Any]:
         named = self._columns.named
