@@ -1,10 +1,11 @@
-"""Two nights of a table in PostgreSQL, past a platform in memory: rows a second, and remains.
+"""Nights of a table in PostgreSQL, past a platform in memory: rows a second, and remains.
 
     python benchmarks/sql.py --rows 200000
 
-Starts a PostgreSQL of its own. On the second night 3 % of the balances are others. Prints as JSON
-the rows written a second, and of the second night the dead rows, the updates within a page, the
-bytes of write-ahead log, and how many changes there are.
+Starts a PostgreSQL of its own. Prints as JSON the rows a second: of the bare stream, which is all
+that the lookups cost; of a first night; of one in which the lookups cost nothing, since a stub in
+the stream's place answers; and of a second night, in which 3 % of the balances are others, with its
+dead rows, its updates within a page, its bytes of write-ahead log, and how many changes there are.
 """
 
 import argparse
@@ -13,11 +14,15 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 
 from altcraft_balance.client import BalanceClient
+from altcraft_balance.models import Balance, ByEmail, Found
 from altcraft_balance.refresh.files.csv_file import CsvSink
 from altcraft_balance.refresh.job import refresh_balances
 from altcraft_balance.refresh.sql.sink import SqlSink
@@ -56,20 +61,53 @@ class Platform:
         return RawReply(200, {}, json.dumps({"error": 0, "data": points}).encode())
 
 
-async def night(number, dsn, changes):
-    """Refresh everybody; seconds."""
-    client = BalanceClient(
+class Instant(BalanceClient):
+    """A client whose lookups cost nothing: everybody has the same, at once."""
+
+    @asynccontextmanager
+    async def stream_balances(self, source, **_):
+        balance = Balance(
+            total_balance=Decimal("991.70"),
+            active_balance=Decimal("694.10"),
+            loyalty_program_id=123,
+            looked_up_at=datetime.now(UTC),
+        )
+
+        async def outcomes():
+            async for query in source:
+                yield Found(query=query, index=0, balance=balance, attempts=1, requests=1)
+
+        yield outcomes()
+
+
+def client_of(kind, night=1):
+    return kind(
         "https://altcraft.example",
         token="t0ken",
         loyalty_program_id=123,
-        transport=Platform(number),
+        transport=Platform(night),
         limits=Limits(concurrency=64),
     )
+
+
+async def stream(rows):
+    """Look everybody up, and write nothing; seconds."""
     began = time.monotonic()
-    async with client:
+    async with client_of(BalanceClient) as client:
+        members = (f"m{number}@example.com" for number in range(1, rows + 1))
+        async with client.stream_balances(members, by=ByEmail) as outcomes:
+            async for _ in outcomes:
+                pass
+    return time.monotonic() - began
+
+
+async def night(number, dsn, changes, *, kind=BalanceClient, table="balances"):
+    """Refresh everybody; seconds."""
+    began = time.monotonic()
+    async with client_of(kind, number) as client:
         summary = await refresh_balances(
             SqlSource(QUERY, dsn),
-            SqlSink("balances", dsn),
+            SqlSink(table, dsn),
             client,
             by="email",
             changes_to=None if changes is None else CsvSink(changes),
@@ -86,6 +124,8 @@ def figures(dsn, rows, folder):
             return database.execute(query).fetchone()
 
         database.execute(MEMBERS.format(rows=rows))
+        stream_s = asyncio.run(stream(rows))
+        free_s = asyncio.run(night(1, dsn, None, kind=Instant, table="instant"))
         first_s = asyncio.run(night(1, dsn, None))
         database.execute("ALTER TABLE balances SET (autovacuum_enabled = off)")
         database.execute("VACUUM ANALYZE balances")
@@ -98,7 +138,9 @@ def figures(dsn, rows, folder):
     changes = sum(1 for _ in (folder / "changes.csv").open()) - 1
     return {
         "rows": rows,
+        "stream_rows_per_s": round(rows / stream_s),
         "first_night_rows_per_s": round(rows / first_s),
+        "rows_per_s_when_lookups_cost_nothing": round(rows / free_s),
         "second_night_rows_per_s": round(rows / second_s),
         "changes": changes,
         "dead_rows": after["dead_rows"],

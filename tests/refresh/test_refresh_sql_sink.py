@@ -298,6 +298,24 @@ async def test_a_schema_is_named_before_a_dot(postgres, tmp_path):
     assert postgres.tables() == set()
 
 
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("total_balance TYPE numeric(12, 2)", "'total_balance'.*without limits"),
+        ("previous_active_balance TYPE double precision", "'previous_active_balance'.*numeric"),
+        ("looked_up_at TYPE timestamp", "'looked_up_at'.*with time zone"),
+    ],
+)
+async def test_a_table_that_would_round_is_refused(postgres, change, sentence):
+    """No number of anybody's is another one in the table."""
+    with_members(postgres, ROWS)
+    await night(postgres)
+    postgres.do(f"ALTER TABLE balances ALTER COLUMN {change}")
+    with pytest.raises(ConfigurationError, match=sentence):
+        await night(postgres)
+
+
 @pytest.mark.parametrize("name", ["Select", "über_münzen", "order", "_1"])
 async def test_odd_names_are_names(begun, name):
     """They are quoted where they must be."""

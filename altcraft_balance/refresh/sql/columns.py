@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,7 +27,7 @@ class TableColumns:
     Args:
         columns: what the cells of a row are.
         key: the column by which a member is known; None: the member's own.
-        is_sqlite: SQLite has no decimal numbers and no times: there both are text, as in files.
+        is_sqlite: SQLite has no decimal numbers: amounts are text there, equal ones the same text.
 
     Attributes:
         all: the table's columns.
@@ -70,11 +69,10 @@ class TableColumns:
         """What makes a value of the column of a cell."""
         if column.type in ("integer", "number", "boolean"):
             return _as_it_is
-        if column.type == "amount" and column.role != "kept":
-            return plain_amount if self._is_sqlite else _decimal
-        if column.type == "time" and column.role != "kept" and not self._is_sqlite:
-            return _moment
-        return _hidden if self._is_sqlite else _text
+        if not self._is_sqlite:
+            return _text
+        is_ours = column.role != "kept"
+        return plain_amount if column.type == "amount" and is_ours else _hidden
 
 
 def _key_of(columns: Sequence[Column], key: str | None) -> str:
@@ -100,17 +98,11 @@ def _as_it_is(cell: Cell) -> Cell:
     return cell
 
 
-def _decimal(cell: Cell) -> Decimal | None:
-    return None if cell is None else Decimal(str(cell))
-
-
-def _moment(cell: Cell) -> datetime | None:
-    return None if cell is None else datetime.fromisoformat(str(cell))
-
-
 def _text(cell: Cell) -> str | None:
     # PostgreSQL has no NUL in texts; it is the same in SQLite, so that a key is.
-    return None if cell is None else str(cell).replace("\0", "\ufffd")
+    if cell is None or (type(cell) is str and "\0" not in cell):
+        return cell
+    return str(cell).replace("\0", "\ufffd")
 
 
 def _hidden(cell: Cell) -> str | None:

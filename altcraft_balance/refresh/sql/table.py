@@ -6,8 +6,9 @@ is a statement of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from altcraft_balance.errors import ConfigurationError
@@ -16,6 +17,7 @@ from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A
 from altcraft_balance.refresh.rows.delta import Amounts, RowKey
 from altcraft_balance.refresh.rows.plan import LONGEST_KEY
 from altcraft_balance.refresh.sql import upsert
+from altcraft_balance.refresh.sql.bulk import AllAtOnce, OneByOne
 from altcraft_balance.refresh.sql.columns import TableColumns, plain_amount
 
 if TYPE_CHECKING:
@@ -38,13 +40,11 @@ class BalanceTable:
     """
 
     def __init__(self, dialect: str, name: str, columns: TableColumns) -> None:
-        from sqlalchemy.dialects import postgresql, sqlite
-
         self._columns, self._is_sqlite = columns, dialect == "sqlite"
         self._table = self._made(name)
-        insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        self._answered = upsert.of_answers(self._table, columns, insert(self._table))
-        self._troubled = upsert.of_troubles(columns, insert(self._table))
+        rows = OneByOne if self._is_sqlite else AllAtOnce
+        self._answered = rows(self._table, partial(upsert.of_answers, self._table, columns))
+        self._troubled = rows(self._table, partial(upsert.of_troubles, columns))
 
     async def make(self, connection: AsyncConnection) -> None:
         """Make it when it is missing, and see that it is as it has to be.
@@ -69,11 +69,10 @@ class BalanceTable:
             elif status in (FAILED, BAD_INPUT):
                 troubled[key] = self._as_tried(values)
         # In the order of their keys, which spares deadlocks.
-        answers = [values for key in sorted(answered) for values in answered[key]]
-        troubles = [troubled[key] for key in sorted(troubled)]
-        for statement, those in ((self._answered, answers), (self._troubled, troubles)):
-            if those:
-                await connection.execute(statement, those)
+        for wave in _waves([answered[key] for key in sorted(answered)]):
+            await self._answered.write(connection, wave)
+        if troubled:
+            await self._troubled.write(connection, [troubled[key] for key in sorted(troubled)])
 
     async def amounts(
         self, connection: AsyncConnection, keys: Sequence[RowKey]
@@ -99,12 +98,8 @@ class BalanceTable:
     def _as_tried(self, values: dict[str, Any]) -> dict[str, Any]:
         named = self._columns.named
         at, values[named["looked_up_at"]] = values[named["looked_up_at"]], None
-        values[named["tried_at"]] = at or self._now()
+        values[named["tried_at"]] = at or datetime.now(UTC).isoformat(timespec="milliseconds")
         return values
-
-    def _now(self) -> datetime | str:
-        now = datetime.now(UTC)
-        return now.isoformat(timespec="milliseconds") if self._is_sqlite else now
 
     def _key_in(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
         key = tuple(values[name] for name in self._columns.key)
@@ -143,12 +138,13 @@ class BalanceTable:
         import sqlalchemy as sa
 
         looking, name, schema = sa.inspect(connection), self._table.name, self._table.schema
-        there = {column["name"] for column in looking.get_columns(name, schema)}
+        there = {column["name"]: column["type"] for column in looking.get_columns(name, schema)}
         if missing := [column.name for column in self._columns.all if column.name not in there]:
             raise ConfigurationError(
                 f"the table {self._table} has no column {missing[0]!r}: name another table, which "
                 "is made when it is missing"
             )
+        self._check_types(there)
         keys: list[Any] = [looking.get_pk_constraint(name, schema)["constrained_columns"]]
         keys += [found["column_names"] for found in looking.get_unique_constraints(name, schema)]
         keys += [i["column_names"] for i in looking.get_indexes(name, schema) if i["unique"]]
@@ -157,6 +153,33 @@ class BalanceTable:
                 f"the table {self._table} has no unique key of {', '.join(self._columns.key)}, by "
                 "which its rows must be known"
             )
+
+    def _check_types(self, there: Mapping[str, Any]) -> None:
+        """No amount may be rounded, and no time be moved, by what the table makes of it."""
+        if self._is_sqlite:
+            return
+        for column in self._columns.all:
+            found = there[column.name]
+            exact = {
+                "amount": getattr(found, "precision", 0) is None and _is(found, "NUMERIC"),
+                "time": getattr(found, "timezone", False),
+            }
+            if column.role != "kept" and not exact.get(column.type, True):
+                wanted = {"amount": "numeric, without limits", "time": "timestamp with time zone"}
+                raise ConfigurationError(
+                    f"the column {column.name!r} of the table {self._table} is {found}, and must "
+                    f"be {wanted[column.type]}"
+                )
+
+
+def _is(found: Any, name: str) -> bool:
+    return str(getattr(found, "__visit_name__", "")).upper() == name
+
+
+def _waves(answers: Sequence[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """First the first answer of each key, then the second of those that have one, and so on."""
+    for number in range(max(map(len, answers), default=0)):
+        yield [those[number] for those in answers if number < len(those)]
 
 
 def _amounts(row: Any) -> Amounts | None:
