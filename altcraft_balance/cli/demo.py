@@ -35,9 +35,10 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail
 from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.options import RunOptions
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
-from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.run import Run
 from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.folder import usual_state
 from altcraft_balance.refresh.state.seen import runs_in

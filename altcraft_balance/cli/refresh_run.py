@@ -19,10 +19,11 @@ from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.cli.summary_table import described, rows_done
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.night import Night
+from altcraft_balance.refresh.options import RunOptions
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
-from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.run import Run
 from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.sql.trouble import DatabaseAway
 from altcraft_balance.refresh.summary import RefreshSummary

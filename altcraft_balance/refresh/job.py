@@ -13,13 +13,14 @@ from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import Currency
 from altcraft_balance.refresh.night import Night
+from altcraft_balance.refresh.options import RunOptions
 from altcraft_balance.refresh.port import RowSink, RowSource
 from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.delta import Previous
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking
 from altcraft_balance.refresh.rows.selection import selected
-from altcraft_balance.refresh.run import Run, RunOptions
+from altcraft_balance.refresh.run import Run
 from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.validators import checked_wait

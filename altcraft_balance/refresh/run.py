@@ -8,49 +8,28 @@ run has finished takes the checkpoint's place. Whoever goes on does the next thi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
-
-from attrs import field, frozen
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
-from altcraft_balance.refresh.night import Night
+from altcraft_balance.refresh.options import RunOptions
 from altcraft_balance.refresh.outputs import Output, opened, outputs_of
 from altcraft_balance.refresh.paths import check_paths
 from altcraft_balance.refresh.port import RowSource, SourceInfo
-from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.spooled import Spooled
 from altcraft_balance.refresh.standing import Standing
 from altcraft_balance.refresh.state.identity import Identity
+from altcraft_balance.refresh.subject import Subject
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.refresh.watch import RunWatch
 from altcraft_balance.refresh.work import Work
 
-__all__ = ["Run", "RunOptions"]
-
-
-@frozen(kw_only=True)
-class RunOptions:
-    """How a run is done; `refresh_balances` says what each means."""
-
-    run_id: str | None = None
-    state: Path | None = None
-    fresh: bool = False
-    give_up: bool = False
-    max_failed: MaxFailed = field(factory=MaxFailed)
-    grace_s: float = 10.0
-    night: Night = field(factory=Night)
-    on_progress: Callable[[RefreshSummary], object] | None = None
-    #: Is awaited when it is certain that there is something to ask, and before anything is made.
-    ready: Callable[[], Awaitable[object]] | None = None
-    #: Is told what takes its time before anything is asked.
-    tell: Callable[[str], object] = lambda _: None
+__all__ = ["Run"]
 
 
 class Run:
@@ -146,12 +125,12 @@ class Run:
             await self._desk.call(previous.describe)
         if self._is_stopped:
             return
-        plan = self._plan(info)
-        identity = self._identity(info)
+        subject = self._subject(info)
+        identity = subject.identity
         self._watch.describe(identity, info, self._sinks.name)
         standing = self._standing = Standing(self._desk, stack, fresh=self._options.fresh)
         await standing.lock(self._options.state, identity.run_id, self._sinks)
-        if await self._has_finished(standing, identity, info):
+        if await self._has_finished(standing, subject):
             return
         if self._options.ready is not None:
             await self._options.ready()
@@ -169,9 +148,9 @@ class Run:
         if info.is_live:
             await self._spool(stack, info, standing)
             facts["summary"] = self._watch.kept()  # its total is exact now
-        outputs = await self._outputs(stack, info, plan, known)
+        outputs = await self._outputs(stack, subject, known)
         standing.has_outputs()
-        if known.get("is_whole") or await self._ask(stack, plan, outputs, standing, facts):
+        if known.get("is_whole") or await self._ask(stack, subject.plan, outputs, standing, facts):
             await self._finish(outputs, standing, identity)
         elif self._watch.was_in_vain:
             await self._discard(outputs, standing, facts)
@@ -193,47 +172,31 @@ class Run:
         self._watch.has_total(rows)
         self._source = source
 
-    async def _has_finished(self, standing: Standing, identity: Identity, info: SourceInfo) -> bool:
+    async def _has_finished(self, standing: Standing, subject: Subject) -> bool:
         if (end := await standing.end()) is None:
             return False
-        if info.is_live and self._options.run_id is None:
+        if subject.info.is_live and self._options.run_id is None:
             await standing.forget_end()  # it has other rows by now
             return False
         facts, summary = end
         if not self._watch.finished_before(summary):
             raise standing.of_another_version()
-        identity.check(facts, info.name, word="finished")
+        subject.identity.check(facts, subject.info.name, word="finished")
         await standing.tidy()
         return True
 
-    def _plan(self, info: SourceInfo) -> Plan:
-        client = self._client.settings
-        return Plan(
-            self._asking,
-            info,
-            currency=client.currency,
-            program=client.loyalty_program_id,
-            key=self._sinks.key,
-            is_keyed=self._sinks.knows_rows,
-        )
-
-    def _identity(self, info: SourceInfo) -> Identity:
-        return Identity.of(
-            self._options.run_id, info, self._asking, self._sinks, self._client.settings
-        )
+    def _subject(self, info: SourceInfo) -> Subject:
+        settings = self._client.settings
+        return Subject.of(info, self._asking, self._sinks, settings, self._options.run_id)
 
     async def _outputs(
-        self,
-        stack: AsyncExitStack,
-        info: SourceInfo,
-        plan: Plan,
-        known: Mapping[str, Any],
+        self, stack: AsyncExitStack, subject: Subject, known: Mapping[str, Any]
     ) -> list[Output]:
         """All outputs, open, each after what it has for certain."""
         if (previous := self._sinks.previous) is not None:
             stack.push_async_callback(self._desk.call, previous.close)
             await self._desk.call(previous.build)
-        wanted = outputs_of(self._desk, self._sinks, info, plan)
+        wanted = outputs_of(self._desk, self._sinks, subject.info, subject.plan)
         run_id, fresh = self._watch.run_id, self._options.fresh
         return await opened(stack, wanted, known, run_id=run_id, fresh=fresh, claim=known["claim"])
 
