@@ -13,6 +13,7 @@ from typing import Any, Final
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.refresh.desk import Blocks, Desk
+from altcraft_balance.refresh.lost_time import Waits
 from altcraft_balance.refresh.outputs import Asked
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
 from altcraft_balance.refresh.rows.answer import Answer, bad_input, not_asked
@@ -42,7 +43,6 @@ class Feed:
     Attributes:
         rows: how many rows the source has had so far.
         at_end: whether it has no more.
-        waited_s: seconds for which a query was wanted and no row was read.
     """
 
     def __init__(
@@ -64,11 +64,15 @@ class Feed:
         self._blocks = Blocks(desk, lambda: source.rows(self._first), _BLOCK_ROWS)
         self._last_known = -1
         self._reading: asyncio.Task[list[Cells | BadRow]] | None = None
-        self._loop = asyncio.get_running_loop()
         self._gives_up, self.at_end = gives_up, False
         self._has_twins = has_twins
         self._asking: dict[tuple[BalanceQuery, ...], Asked] = {}
-        self.waited_s = 0.0
+        self._waits = Waits(asyncio.get_running_loop().time)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds for which a query was wanted and no row was read."""
+        return self._waits.seconds()
 
     async def queries(self) -> AsyncGenerator[BalanceQuery, None]:
         """The queries of all rows, in order; for a stream."""
@@ -100,12 +104,11 @@ class Feed:
         await self._blocks.close()
 
     async def _next_block(self) -> list[Cells | BadRow]:
-        began = self._loop.time()
         reading = self._reading or asyncio.create_task(self._blocks.next())
         self._reading = reading
-        block = await asyncio.shield(reading)
+        with self._waits.going_on():
+            block = await asyncio.shield(reading)
         self._reading = asyncio.create_task(self._blocks.next()) if block else None
-        self.waited_s += self._loop.time() - began
         return block
 
     async def _known(self, size: int) -> dict[int, list[Answer]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+from altcraft_balance.batch.stream import OutcomeStream
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
@@ -72,6 +73,7 @@ class Work:
         self._is_stopping = False
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
+        self._outcomes: OutcomeStream | None = None
         self._commit_limit: asyncio.Timeout | None = None
         self.writer = Writer(
             desk,
@@ -103,7 +105,9 @@ class Work:
             except Exception:
                 await self._committed()
                 raise
-            if not await self._committed() or self._is_stopping or not self.feed.at_end:
+            if not await self._committed() or not self.feed.at_end:
+                return False
+            if self._is_stopping and self.writer.due_next < self.feed.rows:
                 return False
             await self.writer.complete(self.feed.rows, self._watch.exact_total)
         return True
@@ -112,6 +116,8 @@ class Work:
         """Take nothing more, and give what is on the way a little time to end."""
         if not self._is_stopping:
             self._is_stopping = True
+            if self._outcomes is not None:
+                self._outcomes.stop()
             self._end_within(self._grace_s)
             self._limit_commit()
             self._sinks.hurry(self._grace_s)
@@ -133,14 +139,16 @@ class Work:
                 aclosing(self.feed.queries()) as queries,
                 self._client.stream_balances(queries) as outcomes,
             ):
-                self._limit = limit
+                self._limit, self._outcomes = limit, outcomes
+                if self._is_stopping:
+                    outcomes.stop()
                 async for outcome in outcomes:
                     self._take(outcome)
         except TimeoutError:
             if not limit.expired():
                 raise
         finally:
-            self._limit = None
+            self._limit = self._outcomes = None
 
     async def _committed(self) -> bool:
         """Commit all that is answered; whether it is, and not kept by a sink that is stuck.

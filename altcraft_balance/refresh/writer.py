@@ -14,6 +14,7 @@ from typing import Any, Final
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.early import Early
+from altcraft_balance.refresh.lost_time import Waits
 from altcraft_balance.refresh.outputs import Asked, Output
 from altcraft_balance.refresh.rows.tally import Tally
 from altcraft_balance.refresh.state.checkpoint import Checkpoint
@@ -43,9 +44,6 @@ class Writer:
         most: rows that may be taken and not committed.
         failed: is called when a block could not be written.
         before: is awaited with the rows of each block, before any of them is written.
-
-    Attributes:
-        waited_s: seconds for which there was no room since a block was not written yet.
     """
 
     def __init__(
@@ -72,12 +70,22 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
-        self.waited_s = 0.0
+        self._waits = Waits(self._loop.time)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds for which there was no room since a block was not written yet."""
+        return self._waits.seconds()
 
     @property
     def durable(self) -> int:
         """Rows of the source, from the first on, that are durable in every output."""
         return min(output.mark for output in self._outputs)
+
+    @property
+    def due_next(self) -> int:
+        """The first row of the source that was not put in order yet."""
+        return self._early.next_row
 
     def begin(self) -> None:
         """From now on what is answered is written, in a second at the latest."""
@@ -93,12 +101,10 @@ class Writer:
     async def take(self) -> None:
         """Take a row as soon as there is room for it."""
         while self._taken >= self._most:
-            began = self._loop.time()
             self._begin_block()
             self._room.clear()
-            await self._room.wait()
-            if self._pending or self._block is not None:
-                self.waited_s += self._loop.time() - began
+            with self._waits.going_on(self._is_writing):
+                await self._room.wait()
         self._taken += 1
 
     def put(self, row: Asked) -> None:
@@ -177,6 +183,9 @@ class Writer:
         self._room.set()
         if len(self._pending) >= _BLOCK_ROWS:
             self._begin_block()
+
+    def _is_writing(self) -> bool:
+        return bool(self._pending) or self._block is not None
 
     async def _settled(self) -> None:
         if (block := self._block) is not None:
