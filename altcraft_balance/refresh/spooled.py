@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import errno
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Blocks, Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, Rows, RowSource, SourceInfo
-from altcraft_balance.refresh.state.row_spool import PIECE_ROWS, RowSpool, packed, unpacked
+from altcraft_balance.refresh.state.row_spool import (
+    PIECE_ROWS,
+    FileSpool,
+    RowSpool,
+    packed,
+    unpacked,
+)
 
 __all__ = ["Spooled"]
 
@@ -84,13 +92,34 @@ class Spooled:
         await self._desk.call(self._spool.close)
 
     async def _read(self) -> dict[str, Any]:
+        if not self._spool.waits_for_source:
+            return await self._read_into(self._spool)
+        folder = await self._desk.call(TemporaryDirectory, None, "altcraft-balance-")
+        try:
+            staged = FileSpool(Path(folder.name) / "rows")
+            facts = await self._read_into(staged)
+            await self._copy(staged, facts)
+            await self._desk.call(staged.close)
+        finally:
+            await self._desk.call(folder.cleanup)
+        return facts
+
+    async def _copy(self, staged: FileSpool, facts: dict[str, Any]) -> None:
         await self._desk.call(self._spool.begin)
+        number = 0
+        while (piece := await self._desk.call(staged.piece, number)) is not None:
+            await self._desk.call(self._spool.add, piece)
+            number += 1
+        await self._desk.call(self._spool.finish, facts)
+
+    async def _read_into(self, spool: RowSpool) -> dict[str, Any]:
+        await self._desk.call(spool.begin)
         blocks = Blocks(self._desk, lambda: self._source.rows(0), PIECE_ROWS)
         try:
             while block := await blocks.next():
                 if self._is_stopped():
                     raise Interrupted
-                await self._add(block)
+                await self._add(spool, block)
         finally:
             await blocks.close()
         self._tell(
@@ -98,20 +127,20 @@ class Spooled:
             "beside the run's state until it has finished"
         )
         facts = {"rows": self._rows, "columns": list(self._info.columns)}
-        await self._desk.call(self._spool.finish, facts)
+        await self._desk.call(spool.finish, facts)
         return facts
 
-    async def _add(self, block: list[Cells | BadRow]) -> None:
+    async def _add(self, spool: RowSpool, block: list[Cells | BadRow]) -> None:
         rows = list(map(_kept, block))
         piece: bytes = await self._desk.call(packed, rows)
         if not self._rows:
-            await self._check_room(len(piece) / len(rows))
-        await self._desk.call(self._spool.add, piece)
+            await self._check_room(spool, len(piece) / len(rows))
+        await self._desk.call(spool.add, piece)
         self._rows, self._bytes = self._rows + len(rows), self._bytes + len(piece)
 
-    async def _check_room(self, bytes_per_row: float) -> None:
+    async def _check_room(self, spool: RowSpool, bytes_per_row: float) -> None:
         """The first piece says how large the others will be."""
-        free: int | None = await self._desk.call(self._spool.free_bytes)
+        free: int | None = await self._desk.call(spool.free_bytes)
         if self._info.total is None or free is None:
             return
         need = round(self._info.total * bytes_per_row)

@@ -118,6 +118,8 @@ class Standing:
     async def begin(self, facts: Mapping[str, Any]) -> None:
         """Keep what a new run is."""
         if not self.known:
+            if self._folder is not None:  # rows that are there are of a run that was dropped
+                await self._desk.call((await self._desk.call(self._folder.spool)).forget)
             await self._desk.call(self.checkpoint.commit, facts, [], _ALL)
 
     async def spool(self) -> RowSpool:

@@ -237,25 +237,6 @@ async def test_a_lock_that_another_session_took_meanwhile_is_waited_for(postgres
     whole(postgres)
 
 
-async def test_a_run_that_another_process_went_on_with_is_left_to_it(postgres):
-    """What this one would commit now is not what that one knows."""
-    with_members(postgres, ROWS)
-
-    def another_goes_on():
-        state = postgres.fetch("SELECT max(number) AS last FROM altcraft_balance_state")
-        postgres.do(
-            "INSERT INTO altcraft_balance_state SELECT run_id, kind, number + 1, target, first_row,"
-            " last_row, content, convert_to('{}', 'UTF8') FROM altcraft_balance_state"
-            f" WHERE kind = 'block' AND number = {state[0]['last']}"
-        )
-        postgres.end_sessions()
-
-    platform = Clocked(600, in_thread(another_goes_on), pause_s=0.001)
-    with pytest.raises(ConfigurationError, match="another process went on with this run"):
-        await refreshed(source(postgres), sink(postgres, patience_s=5), platform)
-    await platform.doing
-
-
 async def test_two_at_once_are_one(database):
     """The others are refused in one sentence, and the one ends whole."""
     with_members(database, 40)

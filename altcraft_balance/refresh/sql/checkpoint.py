@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.rows.answer import Answer
 from altcraft_balance.refresh.sql.shelf import BLOCK, Shelf
 from altcraft_balance.refresh.state.checkpoint import Known
@@ -33,7 +32,7 @@ class SqlCheckpoint:
     ) -> None:
         self._shelf, self._flush, self._flushed = shelf, flush, flushed
         self._c = shelf.table.columns
-        self._number, self._connections = -1, shelf.link.connections
+        self._number = -1
         self._known: Known = {}
 
     async def open(self) -> None:
@@ -79,7 +78,7 @@ class SqlCheckpoint:
             "first_row": min(numbers, default=None),
             "last_row": max(numbers, default=None),
             "content": orjson.dumps(rows),
-            "known": (text := orjson.dumps(known)),
+            "known": orjson.dumps(known),
         }
         number = self._number + 1
         is_past = func.coalesce(self._c.last_row, -1) < below
@@ -88,32 +87,15 @@ class SqlCheckpoint:
         )
 
         async def work(connection: AsyncConnection) -> None:
-            await self._check_turn(connection, number, text)
             await self._flush(connection)
             await self._shelf.put(connection, BLOCK, number, **block)
             await connection.execute(past)
             if number == _FIRST_ROWS:
                 await self._shelf.remove_unfinished_others(connection)
 
-        await self._shelf.link.do(work)
-        self._number, self._connections = number, self._shelf.link.connections
+        await self._shelf.do(work)
+        self._number = number
         self._flushed()
-
-    async def _check_turn(self, connection: AsyncConnection, number: int, known: bytes) -> None:
-        """While we had no connection, and no lock, another process may have gone on."""
-        from sqlalchemy import select
-
-        if self._connections == self._shelf.link.connections:
-            return
-        last = select(self._c.number, self._c.known).where(self._shelf.mine(BLOCK))
-        found = (
-            await connection.execute(last.order_by(self._c.number.desc()).limit(1))
-        ).one_or_none()
-        was = (-1, b"") if found is None else (found[0], bytes(found[1]))
-        if was[0] != self._number and was != (number, known):
-            raise ConfigurationError(
-                "another process went on with this run while the database was away from this one"
-            )
 
     async def close(self) -> None:
         """The connection is the state's."""

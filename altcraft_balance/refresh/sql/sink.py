@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from altcraft_balance.errors import ConfigurationError
@@ -74,6 +75,7 @@ class SqlSink(RowSink):
         self.tell: Callable[[str], object] = _log.warning
         self._taken: list[Cells] = []
         self._link: Link | None = None
+        self._state: SqlState | None = None
         self._table: BalanceTable | None = None
 
     async def run_state(self, run_id: str) -> SqlState:
@@ -88,29 +90,35 @@ class SqlSink(RowSink):
         locks = Locks(self._database, schema or None, [f"table {table}", run_lock(run_id)])
         await locks.open()
         self._link = Link(self._database, self._patience_s, locks.take, self.tell)
-        try:
-            await self._link.open()
-            await self._link.do(state.make)
-        except BaseException:
-            await self._let_go(locks)
-            raise
-
-        async def let_go() -> None:
-            await self._let_go(locks)
-
-        return SqlState(
+        run = self._state = SqlState(
             self._link,
             state,
             run_id,
             self._name,
             f"{self._database.shown}, table {state.table}",
+            is_sqlite=self._database.dialect == "sqlite",
             flush=self._flush,
             flushed=self._taken.clear,
-            let_go=let_go,
+            let_go=partial(self._let_go, locks),
         )
+        try:
+            await self._link.open()
+            await self._link.do(state.make)
+            await run.begin()
+        except BaseException:
+            await self._let_go(locks)
+            raise
+        return run
 
     async def open(self, opening: Opening) -> None:
-        """Make the table, or look at it."""
+        """Make the table, or look at it.
+
+        Raises:
+            ConfigurationError: it is not as it has to be, or an unfinished run's changes are not
+                in a file yet.
+        """
+        if opening.token is None and not opening.fresh:
+            await self._look_for_others()
         columns = TableColumns(
             opening.columns, self.key, is_sqlite=self._database.dialect == "sqlite"
         )
@@ -146,6 +154,18 @@ class SqlSink(RowSink):
         if table is None:
             raise RuntimeError("the sink is not open")
         return await self._linked().do(lambda connection: table.amounts(connection, keys))
+
+    async def _look_for_others(self) -> None:
+        """A new run takes the table over from those that were given up."""
+        others = {} if self._state is None else await self._state.unfinished_others()
+        for run_id, known in others.items():
+            if "changes_to" in known.get("facts", {}):
+                raise ConfigurationError(
+                    f"the unfinished run {run_id} of {self._name} has changes that are in no "
+                    "finished file yet: go on with it, end it with give_up=True, or lose them with "
+                    "fresh=True"
+                )
+            self.tell(f"the unfinished run {run_id} of {self._name} is given up: this one begins")
 
     async def _flush(self, connection: AsyncConnection) -> None:
         if self._taken and self._table is not None:

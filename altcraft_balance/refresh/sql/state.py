@@ -9,7 +9,7 @@ import orjson
 
 from altcraft_balance.refresh.sql.checkpoint import SqlCheckpoint
 from altcraft_balance.refresh.sql.link import Link
-from altcraft_balance.refresh.sql.shelf import BLOCK, END, PIECE, ROWS, Shelf, StateTable
+from altcraft_balance.refresh.sql.shelf import BLOCK, END, PIECE, ROWS, TURN, Shelf, StateTable
 from altcraft_balance.refresh.sql.spool import SqlSpool
 
 if TYPE_CHECKING:
@@ -34,23 +34,33 @@ class SqlState:
         target: str,
         where: str,
         *,
+        is_sqlite: bool,
         flush: Callable[[AsyncConnection], Awaitable[object]],
         flushed: Callable[[], object],
         let_go: Callable[[], Awaitable[object]],
     ) -> None:
         self.where = where
-        self._shelf = Shelf(link, state.table, run_id, target)
+        self._shelf, self._is_sqlite = Shelf(link, state.table, run_id, target), is_sqlite
         self._flush, self._flushed, self._let_go = flush, flushed, let_go
 
+    async def begin(self) -> None:
+        """Let the run be this process's, and no other's that lost its connection."""
+        await self._shelf.take_turn()
+
+    async def unfinished_others(self) -> dict[str, Mapping[str, Any]]:
+        """What is known of other runs of the table that have not finished, by their names."""
+        found = await self._shelf.unfinished_others()
+        return {run_id: orjson.loads(known) for run_id, known in found.items()}
+
     async def checkpoint(self) -> SqlCheckpoint:
-        """The run's checkpoint; a run that has none yet is the only one of its table."""
+        """The run's checkpoint."""
         checkpoint = SqlCheckpoint(self._shelf, self._flush, self._flushed)
         await checkpoint.open()
         return checkpoint
 
     async def spool(self) -> SqlSpool:
         """Where the rows of its source lie."""
-        return SqlSpool(self._shelf)
+        return SqlSpool(self._shelf, waits_for_source=self._is_sqlite)
 
     async def finished(self) -> Mapping[str, Any] | None:
         """What `finish` kept."""
@@ -60,9 +70,11 @@ class SqlState:
     async def finish(self, summary: Mapping[str, Any]) -> None:
         """Keep `summary`, and nothing else."""
         await self._shelf.keep_only(END, orjson.dumps(summary))
+        await self._shelf.remove(TURN)
 
     async def tidy(self) -> None:
-        """There is nothing else: `finish` is one commit."""
+        """Nothing but what `finish` kept, and no start's word, is there."""
+        await self._shelf.remove(BLOCK, PIECE, ROWS, TURN)
 
     async def forget_end(self) -> None:
         """It begins anew."""
@@ -70,7 +82,7 @@ class SqlState:
 
     async def drop(self) -> None:
         """Keep nothing."""
-        await self._shelf.remove(BLOCK, PIECE, ROWS, END)
+        await self._shelf.remove(BLOCK, PIECE, ROWS, END, TURN)
 
     async def let_go(self) -> None:
         """Close the connection, and with it the locks."""

@@ -31,10 +31,19 @@ class RowSpool(Protocol):
     """Rows in pieces of `PIECE_ROWS`; its methods may be async.
 
     What was not ended by `finish` is not there for the next process.
+
+    Attributes:
+        waits_for_source: rows can be added only when the source is closed.
     """
+
+    waits_for_source: bool
 
     def facts(self) -> dict[str, Any] | None:
         """What `finish` was given; None: nothing whole is there."""
+        ...
+
+    def forget(self) -> None:
+        """Forget what is there."""
         ...
 
     def begin(self) -> None:
@@ -75,6 +84,8 @@ def unpacked(piece: bytes) -> list[Cells]:
 class FileSpool:
     """Rows in the file `path`: pieces with their sizes, the facts, and the pieces' places."""
 
+    waits_for_source = False
+
     def __init__(self, path: Path) -> None:
         self._path, self._partial = path, path.with_name(f"{path.name}.new")
         self._descriptor = -1
@@ -91,6 +102,12 @@ class FileSpool:
                 index = orjson.loads(os.pread(self._descriptor, size, end - size))
             self._facts, self._places = index["facts"], index["places"]
         return self._facts
+
+    def forget(self) -> None:
+        """Remove the file."""
+        self.close()
+        with disk.writing(self._path):
+            disk.remove(self._path)
 
     def begin(self) -> None:
         """A new file, which gets its name when it is whole."""
