@@ -9,6 +9,7 @@ from altcraft_balance.refresh import spooled
 from altcraft_balance.refresh.files.csv_file import CsvSink
 from altcraft_balance.refresh.sql.checkpoint import SqlCheckpoint
 from altcraft_balance.refresh.sql.spool import SqlSpool
+from altcraft_balance.refresh.sql.state import SqlState
 from tests.refresh.databases import balances, sink, source, states, with_members
 from tests.refresh.runs import Platform, refreshed
 
@@ -41,6 +42,10 @@ def killed_at(monkeypatch, cls, method, number=1):
         return await genuine(self, *arguments)
 
     monkeypatch.setattr(cls, method, call)
+
+
+async def nothing(self):
+    """Done."""
 
 
 async def broken_off(monkeypatch, begun, platform=None, *, after=3, **arguments):
@@ -90,6 +95,7 @@ async def test_a_fresh_run_reads_the_members_anew(begun, monkeypatch):
     begun.do("INSERT INTO members VALUES (1000, 'm1000@example.com')")
     with monkeypatch.context() as patch:
         killed_at(patch, SqlSpool, "begin")
+        patch.setattr(SqlState, "drop", nothing)  # a process that is killed cleans nothing up
         with pytest.raises(Killed):
             await refreshed(source(begun), sink(begun), fresh=True)
     platform = Platform()
