@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from altcraft_balance.refresh.durations import milliseconds, plural, span
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -26,6 +27,9 @@ def described(summary: RefreshSummary, word: str | None = None) -> Iterator[tupl
     yield "Input", summary.source
     if summary.output:
         yield "Output", summary.output
+    yield "Begun", _when(summary.started_at)
+    if summary.finished_at is not None:
+        yield "Finished", _when(summary.finished_at)
     yield "Rows", rows_done(summary)
     if summary.left_s is not None:
         yield "Left", _left(summary)
@@ -44,6 +48,10 @@ def described(summary: RefreshSummary, word: str | None = None) -> Iterator[tupl
     if summary.p50_s is not None:
         p50, p99 = milliseconds(summary.p50_s), milliseconds(summary.p99_s)
         yield "One row", f"p50 {p50}, p99 {p99}, waits included"
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M UTC}"
 
 
 def _left(summary: RefreshSummary) -> str:

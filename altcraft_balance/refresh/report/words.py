@@ -40,13 +40,13 @@ class Reason(NamedTuple):
 
 
 REASONS: Final = {
-    "rate": Reason("agreed rate", "keeping to the agreed rate (--rate)"),
+    "rate": Reason("rate", "keeping to a rate (--rate, or found after a 429)"),
     "gate": Reason("asked to wait", "pauses that the server asked for (429, Retry-After)"),
     "breaker": Reason("server down", "waiting for a server that did not answer (the breaker)"),
     "budget": Reason("repeats held back", "holding repeats back, since many requests failed"),
     "slots": Reason("slots in use", "waiting for answers with every slot in use (--concurrency)"),
     "source": Reason("reading", "reading the input"),
-    "sink": Reason("writing", "writing the output"),
+    "sink": Reason("writing", "writing the output, or waiting for its database"),
 }
 STATUSES: Final = {
     "found": "found",
