@@ -151,6 +151,9 @@ class Opening:
 class RowSink(Protocol):
     """Where rows go; inherit from it, and write what differs.
 
+    It may have two things more: ``name``, what people call it; and ``hurry(seconds)``, which is
+    called when the run is ending: whatever it waits for, it waits no longer than so.
+
     Attributes:
         path: the file or folder that it makes, if it makes one: beside it lies the run's state.
         url: the place elsewhere that it fills, without anything secret: the run's state lies in

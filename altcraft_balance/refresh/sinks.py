@@ -11,6 +11,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.paths import usual_state_of
 from altcraft_balance.refresh.port import RowSink
 from altcraft_balance.refresh.rows.delta import Previous
+from altcraft_balance.refresh.state.port import KeepsState
 
 __all__ = ["Sinks"]
 
@@ -57,8 +58,7 @@ class Sinks:
         if changes_to is None:
             previous = None
         elif previous is None:
-            found = (getattr(output, "previous", None) for output in outputs)
-            previous = next(filter(None, found), None)
+            previous = next((s.previous for s in outputs if isinstance(s, KeepsState)), None)
         return cls(outputs=outputs, errors_to=errors_to, changes_to=changes_to, previous=previous)
 
     def named(self) -> Mapping[str, RowSink]:
@@ -88,18 +88,16 @@ class Sinks:
         return ", ".join(filter(None, map(_named, self.outputs)))
 
     @property
-    def keeper(self) -> RowSink | None:
+    def keeper(self) -> KeepsState | None:
         """The output that keeps the run's state itself, beside its rows."""
         return next(iter(self._keepers()), None)
 
     @property
     def key(self) -> str | None:
         """The column by which rows are known; None: the member's."""
-        keepers = self._keepers()
-        if not keepers:
-            return None if self.previous is None else self.previous.key
-        key: str | None = getattr(keepers[0], "key", None)
-        return key
+        if (keeper := self.keeper) is not None:
+            return keeper.key
+        return None if self.previous is None else self.previous.key
 
     @property
     def knows_rows(self) -> bool:
@@ -120,8 +118,8 @@ class Sinks:
             if (hurry := getattr(sink, "hurry", None)) is not None:
                 hurry(seconds)
 
-    def _keepers(self) -> list[RowSink]:
-        return [sink for sink in self.outputs if hasattr(sink, "run_state")]
+    def _keepers(self) -> list[KeepsState]:
+        return [sink for sink in self.outputs if isinstance(sink, KeepsState)]
 
     def _numbers(self) -> Iterator[int]:
         yield from range(1, len(self.outputs) + 1)

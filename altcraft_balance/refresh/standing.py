@@ -56,7 +56,7 @@ class Standing:
         if (keeper := sinks.keeper) is not None:
             if state is not None:
                 raise ConfigurationError("state cannot be given: it lies in the sink's database")
-            self._folder = await self._desk.call(keeper.run_state, run_id)  # type: ignore[attr-defined]
+            self._folder = await self._desk.call(keeper.run_state, run_id)
         elif (state := state or sinks.usual_state) is not None:
             self._folder = await self._desk.call(RunFolder, state, run_id)
         if self._folder is None:

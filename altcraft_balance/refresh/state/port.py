@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from altcraft_balance.refresh.rows.delta import Previous
 from altcraft_balance.refresh.state.checkpoint import Checkpoint
 from altcraft_balance.refresh.state.row_spool import RowSpool
 
-__all__ = ["RunState"]
+__all__ = ["KeepsState", "RunState"]
+
+
+@runtime_checkable
+class KeepsState(Protocol):
+    """A sink that keeps the run's state beside its rows, so that both are one commit.
+
+    Attributes:
+        key: the column by which it knows its rows; None: the member's.
+        previous: what it has, before it is written to.
+    """
+
+    key: str | None
+    previous: Previous
+
+    async def run_state(self, run_id: str) -> RunState:
+        """The state of the run `run_id`, which is this process's until it is let go."""
+        ...
 
 
 class RunState(Protocol):
