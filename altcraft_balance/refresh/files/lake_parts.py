@@ -86,7 +86,7 @@ class LakeParts:
                 f"{self._lake.name} belongs to {_named(claim, self._mine)}, or drop it with "
                 "fresh=True"
             )
-        self._has_grown = opening.is_whole or parts > 0
+        self._has_grown = opening.is_whole or opening.token is not None
         if not opening.is_whole:
             self._check_place(has_remains=claim is not None and claim.is_moving)
         self._is_open = True
@@ -94,10 +94,13 @@ class LakeParts:
             self._take()
             self._keep(parts)
 
+    def begin(self) -> None:
+        """The run is under way: the place stays its own, though its first part may be far."""
+        self._has_grown = True
+
     def add(self, name: str, data: bytes) -> None:
         """Make the part `name` durable."""
         self._check_mine()
-        self._has_grown = True
         self._lake.put(f"{self._folder}/{name}", data)
 
     def finish(self, parts: int, form: PartFormat) -> None:
@@ -123,7 +126,8 @@ class LakeParts:
     def close(self) -> None:
         """Let the place go, if nothing of this run is in it."""
         if self._is_open and not self._has_grown:
-            with suppress(OSError):  # whoever comes next is told of a run without a part
+            # Whoever comes next is told of a run without a part.
+            with suppress(OSError, ConfigurationError):
                 self._let_go()
         self._is_open = False
 
@@ -137,28 +141,42 @@ class LakeParts:
     # ── whose it is ──────────────────────────────────────────────────────────────────────────
 
     def _claimed(self) -> _Claim | None:
-        data = self._lake.read(_CLAIM)
-        if data is None:
-            return None
-        try:
-            said = json.loads(data)
-            return _Claim(str(said["run"]), str(said["claim"]), said["is_moving"] is True)
-        except (ValueError, KeyError, TypeError):
-            return _Claim("", "unknown")
+        return _read(self._lake.read(_CLAIM))
 
     def _note(self, claim: _Claim) -> None:
-        said = {"run": claim.run, "claim": claim.word, "is_moving": claim.is_moving}
-        self._lake.put(_CLAIM, json.dumps(said).encode())
+        self._lake.put(_CLAIM, _said(claim))
 
     def _take(self) -> None:
         self._note(self._mine)
-        self._check_mine()
+        data = self._lake.read(_CLAIM)
+        self._check_unspoilt(data)
+        self._check_own(_read(data))
+
+    def _check_unspoilt(self, data: bytes | None) -> None:
+        """Refuse a store that keeps an upload's frame with what is in it.
+
+        Without keys Amazon's library frames whatever it sends, but does not say so; S3 itself
+        refuses that, some others store it as it came.
+        """
+        said = _said(self._mine)
+        if data is None or data == said or said not in data:
+            return
+        self._lake.remove([_CLAIM])  # it is ours: nobody else knows the word in it
+        raise ConfigurationError(
+            f"{self._lake.name} cannot be written: what is read there is not what was written, as "
+            "happens without keys: give them by the store's environment variables or profile, "
+            "such as AWS_PROFILE"
+        )
 
     def _check_mine(self) -> _Claim:
-        claim = self._claimed()
+        return self._check_own(self._claimed())
+
+    def _check_own(self, claim: _Claim | None) -> _Claim:
         if claim is not None and claim.is_of(self._mine):
             return claim
-        whose = "nobody any more" if claim is None else f"the run {claim.run}"
+        whose = "nobody any more"
+        if claim is not None:
+            whose = f"the run {claim.run}" if claim.run else "a run that is not known here"
         raise ConfigurationError(
             f"{self._lake.name} was taken from this run while it wrote, and belongs to {whose}: "
             "let one run at a time write there"
@@ -215,6 +233,21 @@ class LakeParts:
     def _check(self, there: Any, parts: int) -> None:
         with self._lake.explained():
             check_parts(there, parts)
+
+
+def _said(claim: _Claim) -> bytes:
+    said = {"run": claim.run, "claim": claim.word, "is_moving": claim.is_moving}
+    return json.dumps(said).encode()
+
+
+def _read(data: bytes | None) -> _Claim | None:
+    if data is None:
+        return None
+    try:
+        said = json.loads(data)
+        return _Claim(str(said["run"]), str(said["claim"]), said["is_moving"] is True)
+    except (ValueError, KeyError, TypeError):
+        return _Claim("", "unknown")
 
 
 def _named(claim: _Claim, mine: _Claim) -> str:
