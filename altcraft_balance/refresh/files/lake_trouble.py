@@ -23,8 +23,8 @@ _NEVER: Final = re.compile(
     r"|UNRECOGNIZED_CLIENT|UNKNOWN \(HTTP status 40[13]\))"
     r"|specified (?:bucket|container) does not exist"
     r"|Status\((?:PERMISSION_DENIED|UNAUTHENTICATED)\b"
-    r"|\b(?:AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch"
-    r"|ContainerNotFound|NoAuthenticationInformation)\b"
+    r"|Azure Error: \[(?:AuthenticationFailed|AuthorizationFailure"
+    r"|AuthorizationPermissionMismatch|ContainerNotFound|NoAuthenticationInformation)\]"
 )
 
 
