@@ -62,6 +62,23 @@ def test_a_store_that_is_away_is_exit_74(command, server, folder, monkeypatch):
     assert len(members_in(url)) == 20
 
 
+def test_a_store_that_refuses_is_exit_2(command, server, folder, monkeypatch):
+    """No loop begins it again and again."""
+
+    def refused(lake, name):
+        with lake.explained():
+            raise OSError("AWS Error ACCESS_DENIED during HeadObject operation: No response body.")
+
+    monkeypatch.setattr(Lake, "read", refused)
+    url = lakes.url_of(folder / "lake")
+    ended = refresh(command, "--out", url, "--progress", "off")
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith(
+        f"Error: {url} cannot be written: AWS Error ACCESS_DENIED during HeadObject operation: No "
+        "response body; no waiting helps: see to the name, to the keys"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "begins"),
     [

@@ -131,6 +131,21 @@ def test_an_unfinished_run_keeps_its_place(url):
     assert lakes.listing(url) == ["_SUCCESS", "part-00000.parquet"]
 
 
+def test_an_unfinished_run_keeps_its_place_before_its_first_part(url):
+    """Which is 100,000 rows away: it is under way from its first answer on."""
+    sink = begun(url)
+    assert sink.sync() == 0
+    sink.close()
+    for told in ({}, {"overwrite": True}):
+        with pytest.raises(ConfigurationError, match="/lake/ belongs to the unfinished run night"):
+            begun(url, "day", **told)
+    begun(url, token=0).close()
+    with pytest.raises(ConfigurationError, match="/lake/ belongs to the unfinished run night"):
+        begun(url, "day")
+    ended(grown(begun(url, token=0), "a"))
+    assert lakes.listing(url) == ["_SUCCESS", "part-00000.parquet"]
+
+
 def test_the_same_run_with_another_state_is_another(url):
     """Which would write the same names."""
     grown(begun(url), "a")
@@ -181,6 +196,46 @@ def test_a_claim_of_nobody_is_not_touched(url):
         begun(url)
     ended(grown(begun(url, fresh=True), "a"))
     assert members_in(url) == ["a"]
+
+
+def test_a_claim_that_is_spoilt_meanwhile_is_nobody_s_name(url):
+    """What cannot be read is not shown as a run without a name."""
+    sink = begun(url)
+    lakes.put(url, "_altcraft_claim.json", b"{")
+    with pytest.raises(ConfigurationError, match="belongs to a run that is not known here: let"):
+        grown(sink, "a")
+    sink.close()
+    assert lakes.listing(url) == ["_altcraft_claim.json"]
+
+
+def test_a_store_that_spoils_what_it_gets_is_told(url, monkeypatch):
+    """Before anything is asked; and nothing stays there."""
+    put = Lake.put
+
+    def framed(lake, name, data):
+        put(lake, name, b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    monkeypatch.setattr(Lake, "put", framed)
+    sink = ParquetSink(url)
+    with pytest.raises(ConfigurationError, match=r"not what was written, as happens without keys"):
+        sink.open(Opening(run_id="night", claim="first", columns=COLUMNS))
+    sink.close()
+    assert lakes.listing(url) == []
+
+
+def test_a_store_that_refuses_is_told_once(url, monkeypatch):
+    """Letting the place go is refused as well, which nobody need hear."""
+
+    def refused(lake, name, *data):
+        with lake.explained():
+            raise OSError("AWS Error ACCESS_DENIED during CreateMultipartUpload operation")
+
+    monkeypatch.setattr(Lake, "put", refused)
+    sink = ParquetSink(url)
+    with pytest.raises(ConfigurationError, match="ACCESS_DENIED"):
+        sink.open(Opening(run_id="night", claim="first", columns=COLUMNS))
+    monkeypatch.setattr(Lake, "read", refused)
+    sink.close()
 
 
 def test_a_run_without_a_part_leaves_nothing(url):
@@ -283,6 +338,20 @@ def _small(url):
     sink = ParquetSink(url)
     sink.chunk_rows = 250
     return sink
+
+
+async def test_a_run_is_the_same_however_its_url_is_written(url, tmp_path, monkeypatch):
+    """Unfinished or finished; another endpoint is another store."""
+    monkeypatch.chdir(tmp_path)
+    source, platform = CsvSource(members_csv(tmp_path / "in.csv", 20)), Platform()
+    other = f"{url.rstrip('/')}?scheme=http&endpoint_override=127.0.0.1:9"
+    summaries = [
+        await refreshed(source, ParquetSink(place), platform)
+        for place in (f"{url}?endpoint_override=http://127.0.0.1:9/&region=eu", other)
+    ]
+    assert [summary.state for summary in summaries] == ["finished", "finished_before"]
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        await refreshed(source, ParquetSink(other.replace(":9", ":8")), platform)
 
 
 async def test_two_outputs_are_not_one_place(url, tmp_path):

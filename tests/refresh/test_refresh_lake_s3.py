@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import altcraft_balance
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.csv_file import CsvSource
 from altcraft_balance.refresh.files.lake import Lake
 from altcraft_balance.refresh.files.parquet_sink import ParquetSink
@@ -84,14 +85,30 @@ def _small(url):
 
 
 def test_a_bucket_that_is_not_there_is_told(port):
-    """In one line, with no key in it."""
+    """In one line, with no key in it; nobody waits for it."""
     url = lakes.s3_url(port, "x").replace(lakes.BUCKET, "no-such-bucket")
     sink = ParquetSink(url)
-    with pytest.raises(OSError, match=r"s3://no-such-bucket/x/ cannot be written: .*bucket") as hit:
+    told = r"s3://no-such-bucket/x/ cannot be written: .*bucket.*; no waiting helps"
+    with pytest.raises(ConfigurationError, match=told) as hit:
         sink.open(Opening(run_id="night", columns=(Column("member"),)))
     assert "\n" not in str(hit.value)
     assert "s3cret" not in str(hit.value)
     sink.close()
+
+
+def test_missing_keys_are_told(port, monkeypatch):
+    """This server keeps the frame of what comes without a signature; nothing stays there."""
+    url = lakes.s3_url(port, "open").replace("127.0.0.1", "http://127.0.0.1")
+    with monkeypatch.context() as without:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            without.delenv(name)
+        without.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        without.setenv("AWS_CONFIG_FILE", os.devnull)
+        sink = ParquetSink(url)
+        with pytest.raises(ConfigurationError, match="without keys: give them by the store's"):
+            sink.open(Opening(run_id="night", claim="w", columns=(Column("member"),)))
+        sink.close()
+    assert lakes.listing(url) == []
 
 
 def test_readers_find_what_was_written(port, tmp_path):

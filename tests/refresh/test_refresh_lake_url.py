@@ -34,6 +34,32 @@ def test_a_url_names_a_folder(url, shown, full):
 
 
 @pytest.mark.parametrize(
+    ("urls", "place"),
+    [
+        (
+            ["s3://b/a%20x/", "s3://b/a%20x?region=eu", "S3://b/a%20x/?scheme=http&region=us"],
+            "s3://b/a x",
+        ),
+        (
+            [
+                "s3://b/x/?endpoint_override=http://Host:9",
+                "s3://b/x?scheme=http&endpoint_override=host:9",
+                "s3://b/x?endpoint_override=http%3A%2F%2Fhost:9%2F&scheme=http&region=eu",
+            ],
+            "s3://b/x?endpoint_override=host:9",
+        ),
+        (["gs://b/x/", "gcs://b/x?retry_limit_seconds=5"], "gs://b/x"),
+        (["abfs://box@account/x", "abfss://box@account/x/"], "abfs://box@account/x"),
+        (["hdfs://user@node:8020/x/", "hdfs://user@node:8020/x?replication=2"],
+         "hdfs://user@node:8020/x"),
+    ],
+)  # fmt: skip
+def test_a_place_is_one_however_it_is_written(urls, place):
+    """Where it is counts, not how it is reached."""
+    assert {LakeUrl.of(url).place for url in urls} == {place}
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "s3://KEY:c4nary@b/x/",

@@ -49,6 +49,9 @@ class FolderParts:
         if not opening.is_whole:
             _go_on_in(self._claim.partial, parts)
 
+    def begin(self) -> None:
+        """The run is under way, as its folder has said since `open`."""
+
     def add(self, name: str, data: bytes) -> None:
         """Make the part `name` durable."""
         if self._claim is not None:

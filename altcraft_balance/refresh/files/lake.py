@@ -7,7 +7,6 @@ refuses connections is given up after some seconds, and one that says nothing af
 
 from __future__ import annotations
 
-import errno
 import importlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.files.lake_trouble import first_line, trouble_of
 from altcraft_balance.refresh.files.lake_url import LakeUrl
 
 __all__ = ["Lake"]
 
 _AT_ONCE: Final = 8
-_LONGEST: Final = 300
 
 
 class Lake:
@@ -48,7 +47,7 @@ class Lake:
                 self._root = root.rstrip("/")
                 return
             except ValueError as error:
-                trouble = _first_line(error)
+                trouble = first_line(error)
         raise ConfigurationError(f"{self.name} cannot be used: {trouble}")
 
     def names(self, folder: str = "") -> dict[str, bool]:
@@ -107,21 +106,16 @@ class Lake:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Within it, whatever pyarrow has against it is an OSError with a sentence."""
-        trouble = ""
+        """Within it, whatever pyarrow has against it is one sentence.
+
+        Raises:
+            ConfigurationError: it will never do.
+            OSError: it may pass.
+        """
+        trouble: Exception | None = None
         try:
             yield
             return
         except (self._arrow.ArrowException, OSError) as error:
-            trouble = _first_line(error)
-        raise OSError(
-            errno.EIO,  # never the store's own: a broken pipe is another thing here
-            f"{self.name} cannot be written: {trouble}; nothing is lost: see to it, and run the "
-            "same command again",
-        )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    line = text.splitlines()[0].partition(" (Request ID:")[0].rstrip(".; ")
-    return f"{line[:_LONGEST]}..." if len(line) > _LONGEST else line
+            trouble = trouble_of(self.name, error)
+        raise trouble

@@ -11,14 +11,14 @@ each below its own name. The one whose word is not there at its next look stops;
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.lake import Lake
+from altcraft_balance.refresh.files.lake_claim import LakeClaim, claim_in, said_by
 from altcraft_balance.refresh.files.parquet_parts import (
     KEPT,
     SUCCESS,
@@ -37,25 +37,6 @@ _UNFINISHED: Final = "_unfinished"
 _NOT_DATA: Final = ("_", ".")
 
 
-@frozen
-class _Claim:
-    """Whose the place is.
-
-    Attributes:
-        run: the run's name.
-        word: what this start of it has, and no other.
-        is_moving: all its parts are there, and those of the earlier run may be gone.
-    """
-
-    run: str
-    word: str
-    is_moving: bool = False
-
-    def is_of(self, other: _Claim) -> bool:
-        """Whether it is the same run's."""
-        return (self.run, self.word) == (other.run, other.word)
-
-
 class LakeParts:
     """Parts in the folder `lake`.
 
@@ -71,13 +52,13 @@ class LakeParts:
 
     def __init__(self, lake: Lake, *, overwrite: bool) -> None:
         self._lake, self._overwrite = lake, overwrite
-        self._mine = _Claim("", "")
+        self._mine = LakeClaim("", "")
         self._folder = ""
         self._is_open = self._has_grown = False
 
     def open(self, opening: Opening, parts: int) -> None:
         """Claim the place, and drop all but the first `parts` parts of this run."""
-        self._mine = _Claim(opening.run_id, opening.claim)
+        self._mine = LakeClaim(opening.run_id, opening.claim)
         self._folder = f"{_UNFINISHED}/{opening.run_id}.{opening.claim}".rstrip(".")
         self._lake.connect()
         claim = self._claimed()
@@ -86,7 +67,7 @@ class LakeParts:
                 f"{self._lake.name} belongs to {_named(claim, self._mine)}, or drop it with "
                 "fresh=True"
             )
-        self._has_grown = opening.is_whole or parts > 0
+        self._has_grown = opening.is_whole or opening.token is not None
         if not opening.is_whole:
             self._check_place(has_remains=claim is not None and claim.is_moving)
         self._is_open = True
@@ -94,10 +75,13 @@ class LakeParts:
             self._take()
             self._keep(parts)
 
+    def begin(self) -> None:
+        """The run is under way: the place stays its own, though its first part may be far."""
+        self._has_grown = True
+
     def add(self, name: str, data: bytes) -> None:
         """Make the part `name` durable."""
         self._check_mine()
-        self._has_grown = True
         self._lake.put(f"{self._folder}/{name}", data)
 
     def finish(self, parts: int, form: PartFormat) -> None:
@@ -123,7 +107,8 @@ class LakeParts:
     def close(self) -> None:
         """Let the place go, if nothing of this run is in it."""
         if self._is_open and not self._has_grown:
-            with suppress(OSError):  # whoever comes next is told of a run without a part
+            # Whoever comes next is told of a run without a part.
+            with suppress(OSError, ConfigurationError):
                 self._let_go()
         self._is_open = False
 
@@ -136,29 +121,43 @@ class LakeParts:
 
     # ── whose it is ──────────────────────────────────────────────────────────────────────────
 
-    def _claimed(self) -> _Claim | None:
-        data = self._lake.read(_CLAIM)
-        if data is None:
-            return None
-        try:
-            said = json.loads(data)
-            return _Claim(str(said["run"]), str(said["claim"]), said["is_moving"] is True)
-        except (ValueError, KeyError, TypeError):
-            return _Claim("", "unknown")
+    def _claimed(self) -> LakeClaim | None:
+        return claim_in(self._lake.read(_CLAIM))
 
-    def _note(self, claim: _Claim) -> None:
-        said = {"run": claim.run, "claim": claim.word, "is_moving": claim.is_moving}
-        self._lake.put(_CLAIM, json.dumps(said).encode())
+    def _note(self, claim: LakeClaim) -> None:
+        self._lake.put(_CLAIM, said_by(claim))
 
     def _take(self) -> None:
         self._note(self._mine)
-        self._check_mine()
+        data = self._lake.read(_CLAIM)
+        self._check_unspoilt(data)
+        self._check_own(claim_in(data))
 
-    def _check_mine(self) -> _Claim:
-        claim = self._claimed()
+    def _check_unspoilt(self, data: bytes | None) -> None:
+        """Refuse a store that keeps an upload's frame with what is in it.
+
+        Without keys Amazon's library frames whatever it sends, but does not say so; S3 itself
+        refuses that, some others store it as it came.
+        """
+        said = said_by(self._mine)
+        if data is None or data == said or said not in data:
+            return
+        self._lake.remove([_CLAIM])  # it is ours: nobody else knows the word in it
+        raise ConfigurationError(
+            f"{self._lake.name} cannot be written: what is read there is not what was written, as "
+            "happens without keys: give them by the store's environment variables or profile, "
+            "such as AWS_PROFILE"
+        )
+
+    def _check_mine(self) -> LakeClaim:
+        return self._check_own(self._claimed())
+
+    def _check_own(self, claim: LakeClaim | None) -> LakeClaim:
         if claim is not None and claim.is_of(self._mine):
             return claim
-        whose = "nobody any more" if claim is None else f"the run {claim.run}"
+        whose = "nobody any more"
+        if claim is not None:
+            whose = f"the run {claim.run}" if claim.run else "a run that is not known here"
         raise ConfigurationError(
             f"{self._lake.name} was taken from this run while it wrote, and belongs to {whose}: "
             "let one run at a time write there"
@@ -217,7 +216,7 @@ class LakeParts:
             check_parts(there, parts)
 
 
-def _named(claim: _Claim, mine: _Claim) -> str:
+def _named(claim: LakeClaim, mine: LakeClaim) -> str:
     if not claim.run:
         return "a run that is not known here: look into it"
     if claim.run == mine.run:

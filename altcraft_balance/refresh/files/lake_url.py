@@ -26,6 +26,10 @@ _FILE: Final = re.compile(r"\.(parquet|csv|tsv|jsonl|ndjson)(\.gz|\.zst)?\Z", re
 #: What else could be tried for a quarter of an hour.
 _PATIENCE: Final = {"gs": "retry_limit_seconds=60", "gcs": "retry_limit_seconds=60"}
 
+#: Two names of one thing, and what else says which store it is.
+_SAME: Final = {"gcs": "gs", "abfss": "abfs"}
+_ENDPOINTS: Final = ("endpoint_override", "blob_storage_authority", "dfs_storage_authority")
+
 
 def is_url(text: str | os.PathLike[str]) -> bool:
     """Whether `text` begins with a scheme and ``://``."""
@@ -84,6 +88,20 @@ class LakeUrl:
                 "URL ends in /"
             )
         return cls(shown, _full(shown[:-1], parts))
+
+    @property
+    def place(self) -> str:
+        """The folder and its store, the same however a URL of it is written."""
+        parts = urlsplit(self.full)
+        scheme, path = _SAME.get(parts.scheme, parts.scheme), unquote(parts.path)
+        given = sorted(dict(parse_qsl(parts.query)).items())
+        stores = [f"{name}={_host_of(value)}" for name, value in given if name in _ENDPOINTS]
+        return "?".join(filter(None, (f"{scheme}://{parts.netloc}{path}", "&".join(stores))))
+
+
+def _host_of(endpoint: str) -> str:
+    """Its host and port: ``http://`` before them may stand elsewhere in the URL."""
+    return endpoint.rpartition("://")[2].rstrip("/").lower()
 
 
 def _full(shown: str, parts: SplitResult) -> str:

@@ -70,7 +70,8 @@ class ParquetSink(RowSink):
         self._scale = checked_amount_scale(amount_scale)
         self._whole_digits = _PRECISION - self._scale
         self._surely_fits = min(self._scale + 1, self._whole_digits)
-        self.settings = {"amount_scale": amount_scale, **({} if url is None else {"url": url.full})}
+        place = {} if url is None else {"url": url.place}
+        self.settings = {"amount_scale": amount_scale, **place}
         self._arrow = arrow_for(Path(path).name if url is None else url.shown)
         self._place: FolderParts | LakeParts
         if url is None:
@@ -102,6 +103,7 @@ class ParquetSink(RowSink):
 
     def sync(self) -> int:
         """Make a part of all that was written; the token is the number of parts."""
+        self._place.begin()
         self._convert()
         if self._batches:
             data = self._form().encode(self._batches, self._place.compression)
