@@ -10,7 +10,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cell, Cells, Column
 from altcraft_balance.secret import HiddenStr
 
-__all__ = ["TableColumns", "plain_amount"]
+__all__ = ["TableColumns"]
 
 #: Of an answer's columns the table has all but how many attempts it took.
 _LEFT_OUT: Final = "attempts"
@@ -72,7 +72,7 @@ class TableColumns:
         if not self._is_sqlite:
             return _text
         is_ours = column.role != "kept"
-        return plain_amount if column.type == "amount" and is_ours else _hidden
+        return _plain_amount if column.type == "amount" and is_ours else _hidden
 
 
 def _key_of(columns: Sequence[Column], key: str | None) -> str:
@@ -86,7 +86,7 @@ def _key_of(columns: Sequence[Column], key: str | None) -> str:
     raise ConfigurationError(f"key {key!r} is not among the columns of the output")
 
 
-def plain_amount(amount: Any) -> str | None:
+def _plain_amount(amount: Any) -> str | None:
     """An amount in the one way in which equal ones are equal text."""
     if amount is None:
         return None

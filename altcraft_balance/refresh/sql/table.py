@@ -6,8 +6,9 @@ is a statement of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from altcraft_balance.refresh.rows.delta import Amounts, RowKey
 from altcraft_balance.refresh.rows.plan import LONGEST_KEY
 from altcraft_balance.refresh.sql import upsert
 from altcraft_balance.refresh.sql.bulk import AllAtOnce, OneByOne
-from altcraft_balance.refresh.sql.columns import TableColumns, plain_amount
+from altcraft_balance.refresh.sql.columns import TableColumns
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -56,23 +57,25 @@ class BalanceTable:
         await connection.run_sync(self._check)
 
     async def write(self, connection: AsyncConnection, rows: Iterable[Cells]) -> None:
-        """Put `rows` into the table, as if one came after the other, wherever a block may end."""
-        answered: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        """Put `rows` into the table: of each key the last answer, or else the last trouble.
+
+        So a key of two members is written once, and nothing changes from one night to the next.
+        """
+        answered: dict[tuple[Any, ...], dict[str, Any]] = {}
         troubled: dict[tuple[Any, ...], dict[str, Any]] = {}
         for values in map(self._columns.values, rows):
             if (key := self._key_in(values)) is None:
                 continue  # nobody could find it again
             status = values[self._columns.named["status"]]
             if status in (FOUND, NOT_A_MEMBER):
-                _add(answered.setdefault(key, []), self._as_answered(values))
-                troubled.pop(key, None)
+                answered[key] = self._as_answered(values)
             elif status in (FAILED, BAD_INPUT):
                 troubled[key] = self._as_tried(values)
         # In the order of their keys, which spares deadlocks.
-        for wave in _waves([answered[key] for key in sorted(answered)]):
-            await self._answered.write(connection, wave)
-        if troubled:
-            await self._troubled.write(connection, [troubled[key] for key in sorted(troubled)])
+        if answered:
+            await self._answered.write(connection, [answered[key] for key in sorted(answered)])
+        if keys := sorted(troubled.keys() - answered.keys()):
+            await self._troubled.write(connection, [troubled[key] for key in keys])
 
     async def amounts(
         self, connection: AsyncConnection, keys: Sequence[RowKey]
@@ -176,17 +179,12 @@ def _is(found: Any, name: str) -> bool:
     return str(getattr(found, "__visit_name__", "")).upper() == name
 
 
-def _waves(answers: Sequence[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    """First the first answer of each key, then the second of those that have one, and so on."""
-    for number in range(max(map(len, answers), default=0)):
-        yield [those[number] for those in answers if number < len(those)]
-
-
 def _amounts(row: Any) -> Amounts | None:
-    return None if row is None else (plain_amount(row[0]), plain_amount(row[1]))
+    return None if row is None else (_as_written(row[0]), _as_written(row[1]))
 
 
-def _add(rows: list[dict[str, Any]], values: dict[str, Any]) -> None:
-    """A row that is there already is not written twice."""
-    if not rows or rows[-1] != values:
-        rows.append(values)
+def _as_written(amount: Any) -> str | None:
+    """As the table has it: 0.00 stays 0.00."""
+    if amount is None:
+        return None
+    return format(amount, "f") if isinstance(amount, Decimal) else str(amount)
