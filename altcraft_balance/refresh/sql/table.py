@@ -16,7 +16,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cells, Column
 from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A_MEMBER
 from altcraft_balance.refresh.rows.delta import Amounts, RowKey
-from altcraft_balance.refresh.rows.plan import LONGEST_KEY
+from altcraft_balance.refresh.rows.row_keys import fits
 from altcraft_balance.refresh.sql import upsert
 from altcraft_balance.refresh.sql.bulk import AllAtOnce, OneByOne
 from altcraft_balance.refresh.sql.columns import TableColumns
@@ -106,8 +106,7 @@ class BalanceTable:
 
     def _key_in(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
         key = tuple(values[name] for name in self._columns.key)
-        is_whole = key[0] not in (None, "") and key[1] is not None
-        return key if is_whole and len(str(key[0])) <= LONGEST_KEY else None
+        return key if fits(key[0], key[2]) and key[1] is not None else None
 
     def _made(self, name: str) -> Any:
         import sqlalchemy as sa
