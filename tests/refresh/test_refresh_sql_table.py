@@ -5,6 +5,7 @@ import pytest
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
+from altcraft_balance.refresh.previous import PreviousFile
 from tests.refresh.databases import sink, source, with_members
 from tests.refresh.runs import Platform, envelope, refreshed, rows_of
 
@@ -65,3 +66,91 @@ async def test_a_currency_of_all_rows_that_is_too_long_is_refused(begun, how):
         await refreshed(source(begun), sink(begun), platform, **arguments)
     assert platform.asked == []
     assert "balances" not in begun.tables()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("changed_at", "prefix is needed: the table would have the column 'changed_at' twice"),
+        ("tried_at", "prefix is needed: .* 'tried_at' twice"),
+        ("previous_active_balance", "prefix is needed: .* 'previous_active_balance' twice"),
+        ("looked_up_at", "prefix is needed: .* 'looked_up_at' twice"),
+        ("", "a column without a name"),
+    ],
+)
+async def test_a_name_that_the_table_has_already_is_refused(database, tmp_path, name, sentence):
+    """Nobody is asked, and nothing is made; with a prefix it is another name."""
+    path, platform = tmp_path / "in.csv", Platform()
+    path.write_text(f"email,{name}\nm1@example.com,7\n")
+    sinks = [CsvSink(tmp_path / "out.csv"), sink(database)]
+    with pytest.raises(ConfigurationError, match=sentence):
+        await refreshed(CsvSource(path), sinks, platform, keep=[name])
+    assert platform.asked == []
+    assert "balances" not in database.tables()
+    assert {found.name for found in tmp_path.iterdir()} <= {"in.csv", "night.db"}
+    if name:
+        await refreshed(CsvSource(path), sink(database), platform, keep=[name], prefix="p_")
+        (row,) = database.fetch("SELECT * FROM balances")
+        assert row[name] == "7"
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("email,Status", "prefix is needed: SQLite takes .*'Status' and 'status' for the same"),
+        ("email,id,ID", "'id' and 'ID' for the same: leave one out of keep"),
+        ("email,имя,Имя", None),
+    ],
+)
+async def test_names_that_differ_in_case_alone(database, tmp_path, header, sentence):
+    """They are two names in PostgreSQL; in SQLite one, if their letters are of ASCII."""
+    path, platform = tmp_path / "in.csv", Platform()
+    names = header.split(",")
+    path.write_text(f"{header}\nm1@example.com{',7' * (len(names) - 1)}\n", encoding="utf-8")
+    if sentence is None or database.kind == "postgresql":
+        await refreshed(CsvSource(path), sink(database), platform, keep=names[1:])
+        (row,) = database.fetch("SELECT * FROM balances")
+        assert {row[name] for name in names[1:]} == {"7"}
+        return
+    with pytest.raises(ConfigurationError, match=sentence):
+        await refreshed(CsvSource(path), sink(database), platform, keep=names[1:])
+    assert platform.asked == []
+
+
+@pytest.mark.parametrize("length", [31, 32])
+async def test_names_of_postgres_have_63_bytes(database, tmp_path, length):
+    """Not letters; SQLite has no such limit."""
+    path, name = tmp_path / "in.csv", "ж" * length
+    path.write_text(f"email,{name}\nm1@example.com,7\n", encoding="utf-8")
+    if length == 31 or database.kind == "sqlite":
+        await refreshed(CsvSource(path), sink(database), keep=[name])
+        assert database.fetch("SELECT * FROM balances")[0][name] == "7"
+        return
+    with pytest.raises(ConfigurationError, match=r"more than 63 bytes.* in the source"):
+        await refreshed(CsvSource(path), sink(database), keep=[name])
+    with pytest.raises(ConfigurationError, match=r"more than 63 bytes.* a shorter prefix"):
+        await refreshed(CsvSource(path), sink(database), prefix="p" * 60)
+
+
+@pytest.mark.parametrize("name", ["previous_total_balance", "previous_active_balance"])
+async def test_a_name_that_the_changes_have_already_is_refused(tmp_path, name):
+    """Whatever the prefix is, since these have none; or it is the prefix that makes it."""
+    path, before, platform = tmp_path / "in.csv", tmp_path / "before.csv", Platform()
+    path.write_text(f"email,{name}\nm1@example.com,7\n")
+    for arguments, way in (
+        ({"keep": [name], "prefix": "p_"}, "rename it in the source"),
+        ({"prefix": "previous_"}, "give another prefix"),
+    ):
+        prefix = arguments["prefix"]
+        names = [prefix + one for one in ("member", "total_balance", "active_balance", "status")]
+        before.write_text(",".join(names) + "\n")
+        sinks = {
+            "changes_to": CsvSink(tmp_path / "changes.csv"),
+            "previous": PreviousFile(CsvSource(before), prefix=prefix),
+        }
+        with pytest.raises(ConfigurationError, match=f"changes_to .*twice: {way}"):
+            await refreshed(
+                CsvSource(path), CsvSink(tmp_path / "out.csv"), platform, **arguments, **sinks
+            )
+    assert platform.asked == []
+    assert {found.name for found in tmp_path.iterdir()} == {"in.csv", "before.csv"}
