@@ -154,3 +154,89 @@ async def test_a_name_that_the_changes_have_already_is_refused(tmp_path, name):
             )
     assert platform.asked == []
     assert {found.name for found in tmp_path.iterdir()} == {"in.csv", "before.csv"}
+
+
+async def _refused(database, rows, sentence, **arguments):
+    """A night of `rows` is, before anybody is asked."""
+    platform = Platform()
+    with pytest.raises(ConfigurationError, match=sentence):
+        await refreshed(rows, sink(database, **arguments), platform)
+    assert platform.asked == []
+
+
+@pytest.mark.server
+async def test_a_key_of_another_type_is_refused(postgres, tmp_path):
+    """The ids of a file are text, those of a database may be numbers."""
+    with_members(postgres, 2)
+    path = tmp_path / "in.csv"
+    path.write_text("id,email\n0,m0@example.com\n")
+    await refreshed(source(postgres), sink(postgres, key="id"))
+    sentence = "'id' of the table balances is BIGINT, and what comes there is text"
+    await _refused(postgres, CsvSource(path), sentence, key="id")
+    postgres.do("ALTER TABLE balances ALTER COLUMN id TYPE varchar(40)")
+    await refreshed(CsvSource(path), sink(postgres, key="id"))
+    sentence = (
+        r"'id' of the table balances is VARCHAR\(40\), and what comes there is a whole number"
+    )
+    await _refused(postgres, source(postgres), sentence, key="id")
+    postgres.do("ALTER TABLE balances ALTER COLUMN id TYPE int USING id::int")
+    await refreshed(source(postgres), sink(postgres, key="id"))
+    postgres.do("ALTER TABLE balances ALTER COLUMN currency TYPE int USING 0")
+    await _refused(postgres, source(postgres), "'currency' of the table .* is text", key="id")
+
+
+@pytest.mark.server
+async def test_a_query_without_rows_has_keys_of_any_type(postgres):
+    """There is nobody whose key it could be."""
+    with_members(postgres, 2)
+    await refreshed(source(postgres), sink(postgres, key="id"))
+    none = "SELECT id, email FROM members WHERE id > 5"
+    summary = await refreshed(source(postgres, none), sink(postgres, key="id"))
+    assert (summary.is_finished, summary.rows) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ("shop text NOT NULL", "'shop' of the table balances is NOT NULL, and nothing comes there"),
+        ("shop text", None),
+        ("shop text NOT NULL DEFAULT 'x'", None),
+        ("shop text NOT NULL GENERATED ALWAYS AS ('x') STORED", None),
+        ("shop {number}", None),
+    ],
+)
+async def test_a_column_that_nobody_fills_is_refused(begun, column, sentence):
+    """If it must be filled; one that fills itself is no matter."""
+    numbers = {
+        "sqlite": "INTEGER PRIMARY KEY NOT NULL",
+        "postgresql": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    }
+    column = column.format(number=numbers[begun.kind])
+    amount, time = ("text", "text") if begun.kind == "sqlite" else ("numeric", "timestamptz")
+    begun.do(
+        f"CREATE TABLE balances ({column}, member text, loyalty_program_id bigint, currency text,"
+        f" total_balance {amount}, active_balance {amount}, previous_active_balance {amount},"
+        f" looked_up_at {time}, changed_at {time}, tried_at {time}, status text NOT NULL,"
+        " error_kind text, error_code bigint, error_text text,"
+        " UNIQUE (member, loyalty_program_id, currency))"
+    )
+    if sentence is not None:
+        await _refused(begun, source(begun), sentence)
+        return
+    await refreshed(source(begun), sink(begun))
+    assert len(begun.fetch("SELECT * FROM balances")) == 3
+
+
+@pytest.mark.server
+async def test_a_column_of_ours_that_may_be_empty_must_allow_it(postgres):
+    """Whoever made the table has only seen good nights."""
+    with_members(postgres, 2)
+    await refreshed(source(postgres), sink(postgres))
+    for name in ("status", "total_balance"):
+        postgres.do(f"ALTER TABLE balances ALTER COLUMN {name} SET NOT NULL")
+    await _refused(postgres, source(postgres), "'total_balance' of the table .* must allow NULL")
+    postgres.do("ALTER TABLE balances ALTER COLUMN total_balance DROP NOT NULL")
+    platform = Platform()
+    platform.always = envelope(500, "Boom")
+    summary = await refreshed(source(postgres), sink(postgres), platform, max_failed=2)
+    assert summary.statuses["failed"] == 2

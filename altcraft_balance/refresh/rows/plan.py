@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from typing import Any, Final, Literal
 
 from attrs import frozen
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.models import (
-    BalanceQuery,
-    Currency,
-    CurrencyEid,
-    CurrencyIid,
-)
+from altcraft_balance.models import BalanceQuery, Currency, CurrencyEid, CurrencyIid
 from altcraft_balance.refresh.port import Cell, Cells, Column, ColumnType, SourceInfo
 from altcraft_balance.refresh.rows.answer import CELLS
 from altcraft_balance.refresh.rows.cell_values import (
@@ -186,18 +182,22 @@ class Plan:
             return [*[_cell(cells, index) for index in self._carried], *answer[:CELLS]]
 
     def _output_columns(self, keep: Sequence[str], asking: Asking) -> tuple[Column, ...]:
-        types = self._info.types
-        member = [("member", self._info.columns[self.member])] if asking.with_member else []
-        ours = [Column(asking.prefix + name, types.get(was, "text"), name) for name, was in member]
-        kept = [Column(name, types.get(name, "text")) for name in keep]
+        member = [(asking.prefix + "member", self._info.columns[self.member], "member")]
+        given = member if asking.with_member else []
+        given += [(name, name, "kept") for name in keep]
         answer = [Column(asking.prefix + name, kind, name) for name, kind in ANSWER]
-        columns = (*ours, *kept, *answer)
+        columns = (*starmap(self._given, given), *answer)
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(
                 f"prefix is needed: the output would have the column {twice[0]!r} twice"
             )
         return columns
+
+    def _given(self, name: str, was: str, role: str) -> Column:
+        info = self._info
+        shows_types = not info.is_live or info.total != 0
+        return Column(name, info.types.get(was, "text"), role, is_known=shows_types)
 
     def _usual_column(self, asking: Asking) -> str:
         columns = self._info.columns
