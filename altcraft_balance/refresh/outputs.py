@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink, SourceInfo
 from altcraft_balance.refresh.rows.answer import Answer, is_trouble
@@ -122,13 +123,17 @@ class Output:
 def outputs_of(
     desk: Desk, sinks: Sinks, info: SourceInfo, plan: Plan
 ) -> list[tuple[Output, tuple[Column, ...]]]:
-    """What is written to each of `sinks`, and the columns of that."""
+    """What is written to each of `sinks`, and the columns of that.
+
+    Raises:
+        ConfigurationError: the changes would have a column twice.
+    """
     wanted = [(Output(desk, sink, _rows_of(plan)), plan.columns) for sink in sinks.outputs]
     if (sink := sinks.errors_to) is not None:
         columns = tuple(Column(name, info.types.get(name, "text")) for name in info.columns)
         wanted.append((Output(desk, sink, _troubled_row), columns))
     if (sink := sinks.changes_to) is not None:
-        wanted.append((Output(desk, sink, _changes_of(plan)), (*plan.columns, *PREVIOUS)))
+        wanted.append((Output(desk, sink, _changes_of(plan)), _columns_of_changes(plan)))
     return wanted
 
 
@@ -160,6 +165,17 @@ async def opened(
 def _rows_of(plan: Plan) -> Callable[[Asked], list[Cells]]:
     """What the output takes of a row: one for each of its answers."""
     return lambda row: [plan.output(row.cells, answer) for answer in row.answers]
+
+
+def _columns_of_changes(plan: Plan) -> tuple[Column, ...]:
+    ours = {column.name for column in PREVIOUS}
+    for column in plan.columns:
+        if column.name in ours:
+            way = "rename it in the source" if column.role == "kept" else "give another prefix"
+            raise ConfigurationError(
+                f"changes_to would have the column {column.name!r} twice: {way}"
+            )
+    return (*plan.columns, *PREVIOUS)
 
 
 def _changes_of(plan: Plan) -> Callable[[Asked], list[Cells]]:

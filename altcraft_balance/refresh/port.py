@@ -117,11 +117,13 @@ class Column:
         name: what it is called.
         type: what its cells are.
         role: ``member``; ``kept``; or, of our own columns, their name without a prefix.
+        is_known: whether its type is known: a query without rows does not show what its cells are.
     """
 
     name: str
     type: ColumnType = "text"
     role: str = "kept"
+    is_known: bool = True
 
 
 @frozen(kw_only=True)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from typing import Any, Final, Literal
 
 from attrs import frozen
 
-from altcraft_balance.errors import ConfigurationError, InvalidQuery
-from altcraft_balance.models import (
-    BalanceQuery,
-    Currency,
-    CurrencyEid,
-    CurrencyIid,
-)
+from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.models import BalanceQuery, Currency, CurrencyEid, CurrencyIid
 from altcraft_balance.refresh.port import Cell, Cells, Column, ColumnType, SourceInfo
 from altcraft_balance.refresh.rows.answer import CELLS
 from altcraft_balance.refresh.rows.cell_values import (
@@ -23,11 +19,9 @@ from altcraft_balance.refresh.rows.cell_values import (
     program_of,
     program_or_none,
 )
+from altcraft_balance.refresh.rows.row_keys import check_currencies, check_currency, check_key
 
-__all__ = ["LONGEST_KEY", "Asking", "Plan", "guessed_column"]
-
-#: Characters of what a row is known by, where there is one row for each: an index takes no more.
-LONGEST_KEY: Final = 500
+__all__ = ["Asking", "Plan", "guessed_column"]
 
 #: Our columns of the output, beside the member and those that are kept.
 ANSWER: Final[tuple[tuple[str, ColumnType], ...]] = (
@@ -102,7 +96,8 @@ class Plan:
         width: cells of a row.
 
     Raises:
-        ConfigurationError: a column is missing or stands there twice, or names clash.
+        ConfigurationError: a column is missing or stands there twice, names clash, or a currency
+            is too long to be known by.
     """
 
     def __init__(
@@ -129,6 +124,8 @@ class Plan:
         self._carried += [self._index(name, "keep") for name in keep]
         self._currencies: Sequence[Currency | None] = asking.currencies or (None,)
         self._own_currency, self._own_program = currency, program
+        if is_keyed:
+            check_currencies((currency, *self._currencies))
         self._is_plain = (self._program, self._currency, *self._currencies) == (None, None, None)
         self.answers = len(self._currencies)
         self.columns = self._output_columns(keep, asking)
@@ -141,7 +138,7 @@ class Plan:
         """
         matching = self._match(cells[self.member])
         if self._is_keyed:
-            _check_key(cells[self._key])
+            check_key(cells[self._key])
         if self._is_plain:  # nearly always, and a third quicker
             return [BalanceQuery(matching, tag=(row, 0))]
         program = None if self._program is None else program_of(cells[self._program])
@@ -149,7 +146,7 @@ class Plan:
         if self._currency is not None:
             currencies = (currency_of(cells[self._currency]),)
             if self._is_keyed:
-                _check_length(cells[self._currency])
+                check_currency(cells[self._currency])
         return [
             BalanceQuery(matching, loyalty_program_id=program, currency=currency, tag=(row, number))
             for number, currency in enumerate(currencies)
@@ -185,18 +182,22 @@ class Plan:
             return [*[_cell(cells, index) for index in self._carried], *answer[:CELLS]]
 
     def _output_columns(self, keep: Sequence[str], asking: Asking) -> tuple[Column, ...]:
-        types = self._info.types
-        member = [("member", self._info.columns[self.member])] if asking.with_member else []
-        ours = [Column(asking.prefix + name, types.get(was, "text"), name) for name, was in member]
-        kept = [Column(name, types.get(name, "text")) for name in keep]
+        member = [(asking.prefix + "member", self._info.columns[self.member], "member")]
+        given = member if asking.with_member else []
+        given += [(name, name, "kept") for name in keep]
         answer = [Column(asking.prefix + name, kind, name) for name, kind in ANSWER]
-        columns = (*ours, *kept, *answer)
+        columns = (*starmap(self._given, given), *answer)
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(
                 f"prefix is needed: the output would have the column {twice[0]!r} twice"
             )
         return columns
+
+    def _given(self, name: str, was: str, role: str) -> Column:
+        info = self._info
+        shows_types = not info.is_live or info.total != 0
+        return Column(name, info.types.get(was, "text"), role, is_known=shows_types)
 
     def _usual_column(self, asking: Asking) -> str:
         columns = self._info.columns
@@ -228,17 +229,6 @@ def guessed_column(columns: Sequence[str]) -> tuple[str, str] | None:
     ways = ("email", "phone", "profile_id")
     found = [(name.strip().lower(), name) for name in columns if name.strip().lower() in ways]
     return found[0] if len(found) == 1 else None
-
-
-def _check_key(cell: Cell) -> None:
-    if cell is None or cell == "":
-        raise InvalidQuery("its key is empty: the row could not be kept")
-    _check_length(cell)
-
-
-def _check_length(cell: Cell) -> None:
-    if len(str(cell)) > LONGEST_KEY:
-        raise InvalidQuery(f"its key has more than {LONGEST_KEY} characters: it could not be kept")
 
 
 def _named(currency: Currency | None) -> str | None:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cell, Cells, Column
+from altcraft_balance.refresh.sql.column_names import check_names
 from altcraft_balance.secret import HiddenStr
 
-__all__ = ["TableColumns", "plain_amount"]
+__all__ = ["TableColumns"]
 
 #: Of an answer's columns the table has all but how many attempts it took.
 _LEFT_OUT: Final = "attempts"
@@ -35,7 +36,7 @@ class TableColumns:
         key: the names that one row has alone: of the member, the program and the currency.
 
     Raises:
-        ConfigurationError: the key is not among the columns.
+        ConfigurationError: the key is not among the columns, or a table cannot have their names.
     """
 
     def __init__(self, columns: Sequence[Column], key: str | None, *, is_sqlite: bool) -> None:
@@ -43,6 +44,7 @@ class TableColumns:
         added = [Column(prefix + name, kind, name) for name, kind in _ADDED]  # type: ignore[arg-type]
         kept = [column for column in columns if column.role != _LEFT_OUT]
         self.all = (*kept, *added)
+        check_names(self.all, is_sqlite=is_sqlite)
         self.named: Mapping[str, str] = {c.role: c.name for c in self.all if c.role != "kept"}
         self.key = (
             _key_of(columns, key),
@@ -72,7 +74,7 @@ class TableColumns:
         if not self._is_sqlite:
             return _text
         is_ours = column.role != "kept"
-        return plain_amount if column.type == "amount" and is_ours else _hidden
+        return _plain_amount if column.type == "amount" and is_ours else _hidden
 
 
 def _key_of(columns: Sequence[Column], key: str | None) -> str:
@@ -86,7 +88,7 @@ def _key_of(columns: Sequence[Column], key: str | None) -> str:
     raise ConfigurationError(f"key {key!r} is not among the columns of the output")
 
 
-def plain_amount(amount: Any) -> str | None:
+def _plain_amount(amount: Any) -> str | None:
     """An amount in the one way in which equal ones are equal text."""
     if amount is None:
         return None

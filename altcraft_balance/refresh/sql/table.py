@@ -6,22 +6,22 @@ is a statement of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cells, Column
 from altcraft_balance.refresh.rows.answer import BAD_INPUT, FAILED, FOUND, NOT_A_MEMBER
 from altcraft_balance.refresh.rows.delta import Amounts, RowKey
-from altcraft_balance.refresh.rows.plan import LONGEST_KEY
+from altcraft_balance.refresh.rows.row_keys import fits
 from altcraft_balance.refresh.sql import upsert
 from altcraft_balance.refresh.sql.bulk import AllAtOnce, OneByOne
-from altcraft_balance.refresh.sql.columns import TableColumns, plain_amount
+from altcraft_balance.refresh.sql.columns import TableColumns
+from altcraft_balance.refresh.sql.table_check import TableCheck
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["BalanceTable"]
@@ -42,6 +42,7 @@ class BalanceTable:
     def __init__(self, dialect: str, name: str, columns: TableColumns) -> None:
         self._columns, self._is_sqlite = columns, dialect == "sqlite"
         self._table = self._made(name)
+        self._check = TableCheck(self._table, columns.all, columns.key, is_sqlite=self._is_sqlite)
         rows = OneByOne if self._is_sqlite else AllAtOnce
         self._answered = rows(self._table, partial(upsert.of_answers, self._table, columns))
         self._troubled = rows(self._table, partial(upsert.of_troubles, columns))
@@ -50,29 +51,31 @@ class BalanceTable:
         """Make it when it is missing, and see that it is as it has to be.
 
         Raises:
-            ConfigurationError: a table of that name lacks a column, or its key.
+            ConfigurationError: a table of that name is there, and cannot hold the rows.
         """
         await connection.run_sync(lambda plain: self._table.create(plain, checkfirst=True))
-        await connection.run_sync(self._check)
+        await connection.run_sync(self._check.look)
 
     async def write(self, connection: AsyncConnection, rows: Iterable[Cells]) -> None:
-        """Put `rows` into the table, as if one came after the other, wherever a block may end."""
-        answered: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        """Put `rows` into the table: of each key the last answer, or else the last trouble.
+
+        So a key of two members is written once, and nothing changes from one night to the next.
+        """
+        answered: dict[tuple[Any, ...], dict[str, Any]] = {}
         troubled: dict[tuple[Any, ...], dict[str, Any]] = {}
         for values in map(self._columns.values, rows):
             if (key := self._key_in(values)) is None:
                 continue  # nobody could find it again
             status = values[self._columns.named["status"]]
             if status in (FOUND, NOT_A_MEMBER):
-                _add(answered.setdefault(key, []), self._as_answered(values))
-                troubled.pop(key, None)
+                answered[key] = self._as_answered(values)
             elif status in (FAILED, BAD_INPUT):
                 troubled[key] = self._as_tried(values)
         # In the order of their keys, which spares deadlocks.
-        for wave in _waves([answered[key] for key in sorted(answered)]):
-            await self._answered.write(connection, wave)
-        if troubled:
-            await self._troubled.write(connection, [troubled[key] for key in sorted(troubled)])
+        if answered:
+            await self._answered.write(connection, [answered[key] for key in sorted(answered)])
+        if keys := sorted(troubled.keys() - answered.keys()):
+            await self._troubled.write(connection, [troubled[key] for key in keys])
 
     async def amounts(
         self, connection: AsyncConnection, keys: Sequence[RowKey]
@@ -103,8 +106,7 @@ class BalanceTable:
 
     def _key_in(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
         key = tuple(values[name] for name in self._columns.key)
-        is_whole = key[0] not in (None, "") and key[1] is not None
-        return key if is_whole and len(str(key[0])) <= LONGEST_KEY else None
+        return key if fits(key[0], key[2]) and key[1] is not None else None
 
     def _made(self, name: str) -> Any:
         import sqlalchemy as sa
@@ -134,59 +136,13 @@ class BalanceTable:
             types |= {"amount": sa.Numeric(), "time": sa.DateTime(timezone=True)}
         return types.get(column.type, sa.Text())
 
-    def _check(self, connection: Connection) -> None:
-        import sqlalchemy as sa
-
-        looking, name, schema = sa.inspect(connection), self._table.name, self._table.schema
-        there = {column["name"]: column["type"] for column in looking.get_columns(name, schema)}
-        if missing := [column.name for column in self._columns.all if column.name not in there]:
-            raise ConfigurationError(
-                f"the table {self._table} has no column {missing[0]!r}: name another table, which "
-                "is made when it is missing"
-            )
-        self._check_types(there)
-        keys: list[Any] = [looking.get_pk_constraint(name, schema)["constrained_columns"]]
-        keys += [found["column_names"] for found in looking.get_unique_constraints(name, schema)]
-        keys += [i["column_names"] for i in looking.get_indexes(name, schema) if i["unique"]]
-        if set(self._columns.key) not in map(set, keys):
-            raise ConfigurationError(
-                f"the table {self._table} has no unique key of {', '.join(self._columns.key)}, by "
-                "which its rows must be known"
-            )
-
-    def _check_types(self, there: Mapping[str, Any]) -> None:
-        """No amount may be rounded, and no time be moved, by what the table makes of it."""
-        if self._is_sqlite:
-            return
-        for column in self._columns.all:
-            found = there[column.name]
-            exact = {
-                "amount": getattr(found, "precision", 0) is None and _is(found, "NUMERIC"),
-                "time": getattr(found, "timezone", False),
-            }
-            if column.role != "kept" and not exact.get(column.type, True):
-                wanted = {"amount": "numeric, without limits", "time": "timestamp with time zone"}
-                raise ConfigurationError(
-                    f"the column {column.name!r} of the table {self._table} is {found}, and must "
-                    f"be {wanted[column.type]}"
-                )
-
-
-def _is(found: Any, name: str) -> bool:
-    return str(getattr(found, "__visit_name__", "")).upper() == name
-
-
-def _waves(answers: Sequence[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    """First the first answer of each key, then the second of those that have one, and so on."""
-    for number in range(max(map(len, answers), default=0)):
-        yield [those[number] for those in answers if number < len(those)]
-
 
 def _amounts(row: Any) -> Amounts | None:
-    return None if row is None else (plain_amount(row[0]), plain_amount(row[1]))
+    return None if row is None else (_as_written(row[0]), _as_written(row[1]))
 
 
-def _add(rows: list[dict[str, Any]], values: dict[str, Any]) -> None:
-    """A row that is there already is not written twice."""
-    if not rows or rows[-1] != values:
-        rows.append(values)
+def _as_written(amount: Any) -> str | None:
+    """As the table has it: 0.00 stays 0.00."""
+    if amount is None:
+        return None
+    return format(amount, "f") if isinstance(amount, Decimal) else str(amount)

@@ -13,8 +13,9 @@ _WHAT_FAILED: Final = ("status", "error_kind", "error_code", "error_text", "trie
 
 
 def of_answers(table: Any, columns: TableColumns, insert: Any) -> Any:
-    """Insert a row, or let an answer replace an older one.
+    """Insert a row, or let an answer replace what is there.
 
+    Its time is not asked for: a clock may be set back, and no other run writes to the table.
     Where the amounts are the same, only the time of the answer changes, and what a failure left.
     """
     from sqlalchemy import case, or_
@@ -30,11 +31,7 @@ def of_answers(table: Any, columns: TableColumns, insert: Any) -> Any:
     }
     fixed = {*changing, *columns.key, named["tried_at"]}
     updated |= {c.name: new[c.name] for c in columns.all if c.name not in fixed}
-    return insert.on_conflict_do_update(
-        index_elements=list(columns.key),
-        set_=updated,
-        where=or_(old[at].is_(None), old[at] <= new[at]),
-    )
+    return insert.on_conflict_do_update(index_elements=list(columns.key), set_=updated)
 
 
 def of_troubles(columns: TableColumns, insert: Any) -> Any:
