@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cell, Cells, Column
-from altcraft_balance.secret import HiddenStr
+from altcraft_balance.secret import HIDDEN, HiddenStr
 
 __all__ = ["TableColumns", "plain_amount"]
 
@@ -68,7 +68,7 @@ class TableColumns:
     def reader(self, column: Column) -> Callable[[Cell], Any]:
         """What makes a value of the column of a cell."""
         if column.type in ("integer", "number", "boolean"):
-            return _as_it_is
+            return _unseen if self._is_sqlite else _as_it_is
         if not self._is_sqlite:
             return _text
         is_ours = column.role != "kept"
@@ -96,6 +96,27 @@ def plain_amount(amount: Any) -> str | None:
 
 def _as_it_is(cell: Cell) -> Cell:
     return cell
+
+
+class _HiddenInt(int):
+    """A whole number whose ``repr`` is ``***``: a member may be known by it."""
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+class _HiddenFloat(float):
+    """Likewise, a number."""
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+def _unseen(cell: Cell) -> Cell:
+    # As in `_hidden`; a boolean tells nothing of anybody.
+    if isinstance(cell, bool) or cell is None:
+        return cell
+    return _HiddenFloat(cell) if isinstance(cell, float) else _HiddenInt(cell)
 
 
 def _text(cell: Cell) -> str | None:
