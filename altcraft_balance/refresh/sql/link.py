@@ -105,14 +105,15 @@ class Link:
 
     async def _patiently(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         loop = asyncio.get_running_loop()
-        gives_up_at, pause_s = float("inf"), _FIRST_PAUSE_S
+        gives_up_at, pause_s, trouble = float("inf"), _FIRST_PAUSE_S, ""
         while True:
             try:
                 done = await self._once(work)
             except Exception as error:
                 if not is_passing(error):
                     raise
-                trouble = away(self._database.shown, error)
+                if not trouble or type(error) is not TimeoutError:  # that may be our own limit
+                    trouble = away(self._database.shown, error)
             else:
                 if gives_up_at < float("inf"):
                     self._tell(f"{self._database.shown} is back")

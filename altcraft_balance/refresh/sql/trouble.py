@@ -68,6 +68,8 @@ def named(error: BaseException) -> str:
     """`error` in a few words, without a value of anybody's."""
     if isinstance(error, LockIsHeld):
         return str(error)
+    if type(error) is TimeoutError and not error.args:
+        return "there was no answer in time"
     if isinstance(error, OSError):
         return (error.strerror or "the connection was refused or lost").lower()
     if not _is_a_databases(error):
