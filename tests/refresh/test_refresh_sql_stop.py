@@ -65,7 +65,6 @@ async def ends(is_there, asking, into, platform=None, *, later_s=0.0, **argument
     began = time.monotonic()
     await asyncio.wait([running])
     assert time.monotonic() - began < GRACE_S + 1
-    print("TOOK", GRACE_S, time.monotonic() - began)
     return running.exception() or running.result().state
 
 
@@ -136,6 +135,15 @@ async def test_while_another_writes_to_the_file_of_the_sink(sqlite, other, tmp_p
     assert "is away: database is locked" in str(came_to)
     other.execute("ROLLBACK")
     assert (await refreshed(rows, sink(sqlite))).is_finished
+
+
+async def test_while_another_writes_before_the_table_is_there(sqlite, other, tmp_path):
+    """Nothing has begun."""
+    other.execute("BEGIN IMMEDIATE")
+    rows, sinks = CsvSource(members_csv(tmp_path / "in.csv", 3)), sink(sqlite, patience_s=60)
+    told = asyncio.Event()
+    sinks.tell = lambda text: told.set()
+    assert isinstance(await ends(told, rows, sinks), ConnectionError)
 
 
 async def test_while_another_has_the_file_of_the_source(sqlite, other, tmp_path):

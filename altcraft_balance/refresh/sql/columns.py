@@ -105,18 +105,9 @@ class _HiddenInt(int):
         return HIDDEN
 
 
-class _HiddenFloat(float):
-    """Likewise, a number."""
-
-    def __repr__(self) -> str:
-        return HIDDEN
-
-
 def _unseen(cell: Cell) -> Cell:
     # As in `_hidden`; a boolean tells nothing of anybody.
-    if isinstance(cell, bool) or cell is None:
-        return cell
-    return _HiddenFloat(cell) if isinstance(cell, float) else _HiddenInt(cell)
+    return _HiddenInt(cell) if type(cell) is int else cell
 
 
 def _text(cell: Cell) -> str | None:

@@ -134,7 +134,7 @@ def _scrub(error: BaseException) -> None:
         found.__traceback__ = None
         for name, value in vars(found).items():
             if not isinstance(value, bool | None):
-                setattr(found, name, None)
+                setattr(found, name, [] if isinstance(value, list) else None)
 
 
 def _is_a_databases(error: BaseException) -> bool:
