@@ -12,7 +12,7 @@ from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, SourceInfo
 from altcraft_balance.refresh.sql.database import Database, hidden
 from altcraft_balance.refresh.sql.source_cells import SourceCells
-from altcraft_balance.refresh.sql.trouble import WRITES, is_passing, telling
+from altcraft_balance.refresh.sql.trouble import WRITES, is_locked, telling
 from altcraft_balance.secret import Secret
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _STEPS: Final = 10_000
 _AT_ONCE: Final = 1_000
 #: SQLite's file may be locked for so long.
 _BUSY_S: Final = 10.0
+_PAUSE_S: Final = 0.05
 #: A server that was asked to cancel a query, and says nothing for so long, is left.
 _CANCEL_S: Final = 0.5
 
@@ -138,9 +139,9 @@ class SqlSource:
             try:
                 return await work()
             except Exception as error:
-                is_over = asyncio.get_running_loop().time() >= gives_up_at
-                if is_over or self._database.dialect != "sqlite" or not is_passing(error):
+                if asyncio.get_running_loop().time() >= gives_up_at or not is_locked(error):
                     raise
+            await asyncio.sleep(_PAUSE_S)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:

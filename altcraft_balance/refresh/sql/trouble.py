@@ -13,7 +13,16 @@ from typing import Any, Final
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HIDDEN
 
-__all__ = ["WRITES", "DatabaseAway", "LockIsHeld", "away", "is_passing", "named", "telling"]
+__all__ = [
+    "WRITES",
+    "DatabaseAway",
+    "LockIsHeld",
+    "away",
+    "is_locked",
+    "is_passing",
+    "named",
+    "telling",
+]
 
 #: What asyncpg says when a session has ended: in the middle of an answer, or before.
 _CONFUSED: Final = "InternalClientError"
@@ -59,9 +68,14 @@ def is_passing(error: BaseException, *, reads: bool = False) -> bool:
         return state.startswith(_PASSING) and not (reads and state == _READ_ONLY)
     text = str(_origin(error))
     # SQLite has no codes in its text; a driver's own troubles with a connection have none at all.
-    is_busy = "database is locked" in text or "disk is full" in text
+    is_full = "disk is full" in text
     is_lost = "connection" in text or _cause(error) == _CONFUSED
-    return is_busy or is_lost or isinstance(error, exc.InterfaceError)
+    return is_locked(error) or is_full or is_lost or isinstance(error, exc.InterfaceError)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another writes to SQLite's file."""
+    return _is_sqlite(error) and "database is locked" in str(_origin(error))
 
 
 def named(error: BaseException) -> str:
