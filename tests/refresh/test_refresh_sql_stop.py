@@ -94,6 +94,27 @@ async def test_a_hurry_before_the_connection_counts(silent):
     assert time.monotonic() - began < 1
 
 
+async def test_who_is_in_a_hurry_takes_a_short_leave(sqlite, monkeypatch):
+    """Of a connection that does not let itself be closed."""
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    link = Link(Database(sqlite.dsn, "a test"), 60, lambda connection: asyncio.sleep(0))
+    await link.open()
+    close = AsyncConnection.close
+
+    async def close_never(connection):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await close(connection)
+
+    monkeypatch.setattr(AsyncConnection, "close", close_never)
+    link.hurry(0.0)
+    began = time.monotonic()
+    await link.close()
+    assert time.monotonic() - began < 0.4
+
+
 async def test_a_cancel_ends_a_connection_that_is_waited_for(silent, tmp_path):
     """At once."""
     dsn, came = silent
