@@ -27,8 +27,9 @@ from altcraft_balance.refresh.writer import Writer, rows_at_once
 
 __all__ = ["Work"]
 
-#: A run that was stopped waits so long for the sink to take what is answered.
-_COMMIT_S: Final = 10.0
+#: A run that was stopped ends within a second after its grace: so long a sink has then to take what
+#: is answered.
+_COMMIT_S: Final = 0.8
 
 
 class Work:
@@ -71,6 +72,7 @@ class Work:
         self._first_answers = None if watch.has_found else FirstAnswers()
         self._refuses = sinks.refusal()
         self._is_stopping = False
+        self._commits_by = float("inf")
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
         self._outcomes: OutcomeStream | None = None
@@ -119,6 +121,8 @@ class Work:
             if self._outcomes is not None:
                 self._outcomes.stop()
             self._end_within(self._grace_s)
+            now = asyncio.get_running_loop().time()
+            self._commits_by = now + self._grace_s + _COMMIT_S
             self._limit_commit()
             self._sinks.hurry(self._grace_s)
 
@@ -172,7 +176,7 @@ class Work:
 
     def _limit_commit(self) -> None:
         if self._is_stopping and self._commit_limit is not None:
-            self._commit_limit.reschedule(asyncio.get_running_loop().time() + _COMMIT_S)
+            self._commit_limit.reschedule(self._commits_by)
 
     def _take(self, outcome: Found | Failed) -> None:
         if isinstance(outcome, Failed) and self._concerns_all(outcome):

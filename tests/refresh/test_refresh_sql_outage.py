@@ -231,8 +231,13 @@ async def test_a_lock_that_another_session_took_meanwhile_is_waited_for(postgres
             time.sleep(0.5)
 
     platform = Clocked(300, in_thread(take_it), pause_s=0.001)
-    await refreshed(source(postgres), sink(postgres, patience_s=20), platform)
+    sinks, told = sink(postgres, patience_s=20), []
+    sinks.tell = told.append
+    await refreshed(source(postgres), sinks, platform)
     await platform.doing
+    assert not [text for text in told if "refused" in text]
+    if "lock" in told[0]:
+        assert ": the lock of the table balances is held by another session; it is" in told[0]
     assert len(platform.asked) == ROWS
     whole(postgres)
 

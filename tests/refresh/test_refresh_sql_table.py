@@ -1,12 +1,14 @@
 """The table of balances: which names, types and keys it takes, said before anybody is asked."""
 
+from decimal import Decimal
+
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import CurrencyEid
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
 from altcraft_balance.refresh.previous import PreviousFile
-from tests.refresh.databases import sink, source, with_members
+from tests.refresh.databases import balances, sink, source, with_members
 from tests.refresh.runs import Platform, envelope, refreshed, rows_of
 
 
@@ -240,3 +242,25 @@ async def test_a_column_of_ours_that_may_be_empty_must_allow_it(postgres):
     platform.always = envelope(500, "Boom")
     summary = await refreshed(source(postgres), sink(postgres), platform, max_failed=2)
     assert summary.statuses["failed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("12345678901234567890123456789012345.10", "12345678901234567890123456789012345.1"),
+        ("0.000000000000000000000000000000001", "0.000000000000000000000000000000001"),
+        ("-0.00", "0"),
+        ("100", "100"),
+        ("7.10", "7.1"),
+    ],
+)
+async def test_no_digit_is_lost(database, given, kept):
+    """However many there are; in SQLite equal amounts are equal texts."""
+    with_members(database, 1)
+    platform = Platform()
+    platform.replies["m0@example.com"] = envelope(0, total_balance=given, active_balance="1")
+    await refreshed(source(database), sink(database), platform)
+    (row,) = balances(database).values()
+    assert Decimal(row["total_balance"]) == Decimal(given)
+    if database.kind == "sqlite":
+        assert row["total_balance"] == kept

@@ -9,7 +9,7 @@ from typing import Any, Final
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cell, Cells, Column
 from altcraft_balance.refresh.sql.column_names import check_names
-from altcraft_balance.secret import HiddenStr
+from altcraft_balance.secret import HIDDEN, HiddenStr
 
 __all__ = ["TableColumns"]
 
@@ -70,7 +70,7 @@ class TableColumns:
     def reader(self, column: Column) -> Callable[[Cell], Any]:
         """What makes a value of the column of a cell."""
         if column.type in ("integer", "number", "boolean"):
-            return _as_it_is
+            return _unseen if self._is_sqlite else _as_it_is
         if not self._is_sqlite:
             return _text
         is_ours = column.role != "kept"
@@ -92,12 +92,26 @@ def _plain_amount(amount: Any) -> str | None:
     """An amount in the one way in which equal ones are equal text."""
     if amount is None:
         return None
-    value = Decimal(amount)
-    return format(value.normalize(), "f") if value else "0"
+    text = format(Decimal(amount), "f")  # `normalize` would round to 28 digits
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def _as_it_is(cell: Cell) -> Cell:
     return cell
+
+
+class _HiddenInt(int):
+    """A whole number whose ``repr`` is ``***``: a member may be known by it."""
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+def _unseen(cell: Cell) -> Cell:
+    # As in `_hidden`; a boolean tells nothing of anybody.
+    return _HiddenInt(cell) if type(cell) is int else cell
 
 
 def _text(cell: Cell) -> str | None:

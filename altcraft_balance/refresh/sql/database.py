@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-__all__ = ["Database", "sqlalchemy_for"]
+__all__ = ["Database", "hidden", "sqlalchemy_for"]
 
 _DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
@@ -26,8 +26,14 @@ _DRIVERS: Final = {
 }
 _LOGGED_AS: Final = "altcraft_balance"
 _CONNECT_S: Final = 10.0
+#: SQLite's driver waits for another writer in its thread, where nobody can interrupt it: whoever
+#: waits for longer tries again.
+_BUSY_S: Final = 0.5
 #: A server that says nothing for so long is taken for one that is away.
 _COMMAND_S: Final = 120.0
+#: Of a URL's query: what says where the database is, beside the host and the path.
+_PLACES: Final = ("host", "port", "database", "unix_socket")
+_UNQUOTED: Final = "the dsn has an '@', ':' or '/' that must be percent-encoded (%40, %3A, %2F)"
 _EXAMPLES: Final = "such as postgresql://user@host:5432/database or sqlite:///members.db"
 
 
@@ -64,6 +70,8 @@ class Database:
     """
 
     def __init__(self, dsn: str | Secret, what: str) -> None:
+        self.shown = ""  # for repr, when there is no more of it
+        dsn = hidden(dsn)
         sqlalchemy = sqlalchemy_for(what)
         self._url: URL = _url_of(sqlalchemy, dsn)
         self.dialect = self._url.get_backend_name()
@@ -83,14 +91,15 @@ class Database:
         name = self._url.database
         return name if self.dialect == "sqlite" and name and name != ":memory:" else None
 
-    @property
     def is_missing(self) -> bool:
-        """Whether it is a file of its own that is not there."""
+        """Whether it is a file of its own that is not there; for a thread, as it asks the disk."""
         return self.file is not None and not Path(self.file).exists()
 
     def fingerprint(self, *texts: str) -> str:
         """Which database it is, together with `texts`."""
-        content = "\0".join((self.shown, *texts))
+        given = self._url.query
+        places = [f"{name}={given[name]}" for name in _PLACES if name in given]
+        content = "\0".join((self.shown, *places, *texts))
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     def engine(self) -> AsyncEngine:
@@ -111,7 +120,7 @@ class Database:
     def _connect_args(self) -> dict[str, Any]:
         if self._url.get_driver_name() == "asyncpg":
             return {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
-        return {"timeout": _CONNECT_S} if self.dialect == "sqlite" else {}
+        return {"timeout": _BUSY_S} if self.dialect == "sqlite" else {}
 
     def _check_driver(self) -> None:
         trouble = ""
@@ -131,15 +140,38 @@ class Database:
             raise ConfigurationError(trouble)
 
 
+def hidden(dsn: str | Secret) -> str | Secret:
+    """`dsn` as frames may show it, which show their locals."""
+    return HiddenStr(dsn) if isinstance(dsn, str) else dsn
+
+
 def _url_of(sqlalchemy: Any, dsn: str | Secret) -> URL:
     text, trouble = _revealed(dsn)
+    if not trouble and _is_split_wrongly(text):
+        raise ConfigurationError(_UNQUOTED)
     if not trouble:
         try:
-            scheme, _, rest = text.partition("://")
-            return sqlalchemy.make_url(HiddenStr(f"{_DRIVERS.get(scheme, scheme)}://{rest}"))  # type: ignore[no-any-return]
+            return sqlalchemy.make_url(_with_driver(text))  # type: ignore[no-any-return]
         except (sqlalchemy.exc.ArgumentError, ValueError):
             trouble = "is not a database's URL"
     raise ConfigurationError(f"dsn {trouble}: give one {_EXAMPLES}")
+
+
+def _with_driver(text: str) -> HiddenStr:
+    scheme, _, rest = text.partition("://")
+    return HiddenStr(f"{_DRIVERS.get(scheme, scheme)}://{rest}")
+
+
+def _is_split_wrongly(text: str) -> bool:
+    """Whether a part of a password may be taken for a host or a database, which are shown.
+
+    SQLAlchemy ends a password at its first ``@``.
+    """
+    scheme, _, rest = text.partition("://")
+    if scheme.startswith("sqlite"):
+        return False
+    path = rest.partition("/")[2]
+    return rest.count("@") > 1 or "@" in path or not set(":/").isdisjoint(path.partition("?")[0])
 
 
 def _revealed(dsn: str | Secret) -> tuple[HiddenStr, str]:

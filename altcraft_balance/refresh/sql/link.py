@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from altcraft_balance.refresh.sql.database import Database
-from altcraft_balance.refresh.sql.trouble import DatabaseAway, is_passing, named, telling
+from altcraft_balance.refresh.sql.trouble import DatabaseAway, away, is_passing, named, telling
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +22,8 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 _LAST_TRY_S: Final = 0.5
 _BEFORE_CANCEL_S: Final = 0.1
+_GOODBYE_S: Final = 1.0
+_HURRIED_GOODBYE_S: Final = 0.1
 
 
 class Link:
@@ -58,12 +60,14 @@ class Link:
     async def open(self) -> None:
         """Connect, without patience: what is wrong at the beginning is said at once.
 
+        Who was in a hurry before is in one now.
+
         Raises:
             DatabaseAway: there is no connection.
             ConfigurationError: there will be none, as it was asked for.
         """
         with telling(self._database.shown):
-            await self._connected()
+            await self._limited(self._connected())
 
     async def do(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         """What `work` gives, in one transaction; it is begun again when the connection was lost.
@@ -93,7 +97,7 @@ class Link:
         if connection is None:
             return
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(self._goodbye_s()):
                 await connection.close()
         except Exception as error:  # noqa: BLE001 - nothing of it is needed any more
             _log.debug("the connection was not closed: %s", named(error))
@@ -101,14 +105,15 @@ class Link:
 
     async def _patiently(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         loop = asyncio.get_running_loop()
-        gives_up_at, pause_s = float("inf"), _FIRST_PAUSE_S
+        gives_up_at, pause_s, trouble = float("inf"), _FIRST_PAUSE_S, ""
         while True:
             try:
                 done = await self._once(work)
             except Exception as error:
                 if not is_passing(error):
                     raise
-                trouble = named(error)
+                if not trouble or type(error) is not TimeoutError:  # that may be our own limit
+                    trouble = away(self._database.shown, error)
             else:
                 if gives_up_at < float("inf"):
                     self._tell(f"{self._database.shown} is back")
@@ -117,24 +122,28 @@ class Link:
             if gives_up_at == float("inf"):
                 gives_up_at = loop.time() + self._patience_s
                 waits_s = max(min(gives_up_at, self._ends_at) - loop.time(), 0.0)
-                self._tell(
-                    f"{self._database.shown} is away: {trouble}; it is waited for, "
-                    f"{waits_s:,.0f} s at most"
-                )
+                self._tell(f"{trouble}; it is waited for, {waits_s:,.0f} s at most")
             gives_up_at = min(gives_up_at, self._ends_at)
             if loop.time() >= gives_up_at:
                 break
             await self._pause(min(pause_s, gives_up_at - loop.time()))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-        raise DatabaseAway(111, f"{self._database.shown} is away: {trouble}")
+        raise DatabaseAway(111, trouble)
 
     async def _once(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        async def do() -> _T:
+            connection = await self._connected()
+            async with connection.begin():
+                return await work(connection)
+
+        return await self._limited(do())
+
+    async def _limited(self, trying: Coroutine[Any, Any, _T]) -> _T:
+        """What a try gives, which ends in time when somebody is in a hurry."""
         async with asyncio.timeout_at(self._end_of_try()) as self._limit:
             self._abort_in_time()
             try:
-                connection = await self._connected()
-                async with connection.begin():
-                    return await work(connection)
+                return await trying
             finally:
                 self._limit = None
                 if self._aborting is not None:
@@ -175,6 +184,9 @@ class Link:
             self._connection = connection
             self.connections += 1
         return self._connection
+
+    def _goodbye_s(self) -> float:
+        return _HURRIED_GOODBYE_S if self._hurried.is_set() else _GOODBYE_S
 
     async def _pause(self, seconds: float) -> None:
         if self._hurried.is_set():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.sql.database import Database
+from altcraft_balance.refresh.sql.trouble import LockIsHeld
 from altcraft_balance.refresh.state import disk
 from altcraft_balance.refresh.state.lock import Lock
 
@@ -44,7 +45,7 @@ class Locks:
         """
         if (file := self._database.file) is None:
             return
-        path = Path(lock_file(file))
+        path = await asyncio.to_thread(lock_file, file)
         trouble = f"another process is refreshing a table of {self._database.shown}"
         with disk.writing(path):
             self._file = await asyncio.to_thread(Lock, path, trouble)
@@ -56,7 +57,7 @@ class Locks:
 
         Raises:
             ConfigurationError: another process has it.
-            TimeoutError: likewise, while we lost our session: the server may hold that still.
+            LockIsHeld: likewise, while we lost our session: the server may hold that still.
         """
         if self._database.dialect != "postgresql":
             return
@@ -72,7 +73,7 @@ class Locks:
                 text("SELECT pg_try_advisory_lock(:number)"), {"number": number}
             )
             if not taken and self._had_them:
-                raise TimeoutError(f"the lock of {name} is held by another session")
+                raise LockIsHeld(f"the lock of the {name} is held by another session")
             if not taken:
                 raise ConfigurationError(
                     f"another process is refreshing the {name} of {self._database.shown}"
@@ -93,9 +94,13 @@ def run_lock(run_id: str) -> str:
     return f"run {run_id}"
 
 
-def lock_file(database: str) -> str:
-    """The file that is locked for a database that is the file `database`."""
-    return f"{database}.altcraft-balance.lock"
+def lock_file(database: str) -> Path:
+    """The file that is locked for a database that is the file `database`, by whatever name.
+
+    It asks the disk, so it is for a thread.
+    """
+    file = Path(database).resolve()
+    return file.with_name(f"{file.name}.altcraft-balance.lock")
 
 
 def number_of(schema: str, name: str) -> int:

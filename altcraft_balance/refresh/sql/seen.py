@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,7 +32,7 @@ async def runs_in_database(dsn: str | Secret) -> list[SeenRun]:
         ConnectionError: it cannot be reached.
     """
     database = Database(dsn, "the state of runs in a database")
-    if database.is_missing:
+    if await asyncio.to_thread(database.is_missing):
         raise ConfigurationError(f"there is no database {database.shown}")
     engine = database.engine()
     try:
@@ -89,7 +88,7 @@ async def _locked(
     from sqlalchemy import text
 
     if (file := database.file) is not None:
-        names = await asyncio.to_thread(_names_in, Path(lock_file(file)))
+        names = await asyncio.to_thread(_names_in, file)
         return {run_id for run_id in run_ids if run_lock(run_id) in names}
     if database.dialect != "postgresql":
         return ()
@@ -104,8 +103,9 @@ async def _locked(
     return {run_id for run_id in run_ids if number_of(str(schema), run_lock(run_id)) in numbers}
 
 
-def _names_in(path: Path) -> Collection[str]:
-    """The names of the locks that whoever has the file holds."""
+def _names_in(database: str) -> Collection[str]:
+    """The names of the locks that whoever has the file of the database holds."""
+    path = lock_file(database)
     with suppress(FileNotFoundError):  # it was let go meanwhile
         return path.read_text(encoding="utf-8").split("\n") if is_locked(path) else ()
     return ()

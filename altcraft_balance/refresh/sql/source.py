@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, SourceInfo
-from altcraft_balance.refresh.sql.database import Database
+from altcraft_balance.refresh.sql.database import Database, hidden
 from altcraft_balance.refresh.sql.source_cells import SourceCells
-from altcraft_balance.refresh.sql.trouble import WRITES, telling
+from altcraft_balance.refresh.sql.trouble import WRITES, is_locked, telling
 from altcraft_balance.secret import Secret
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ _T = TypeVar("_T")
 #: Of SQLite's machine, which does some millions in a second.
 _STEPS: Final = 10_000
 _AT_ONCE: Final = 1_000
+#: SQLite's file may be locked for so long.
+_BUSY_S: Final = 10.0
+_PAUSE_S: Final = 0.05
+#: A server that was asked to cancel a query, and says nothing for so long, is left.
+_CANCEL_S: Final = 0.5
 
 
 class SqlSource:
@@ -43,6 +48,7 @@ class SqlSource:
     """
 
     def __init__(self, query: str, dsn: str | Secret) -> None:
+        dsn = hidden(dsn)
         self._query = query.strip().rstrip(";").rstrip()
         if not self._query:
             raise ConfigurationError(
@@ -52,6 +58,8 @@ class SqlSource:
         self.name = f"the query on {self._database.shown}"
         self._cells = SourceCells((), [])
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaving: asyncio.TimerHandle | None = None
+        self._driver: Any = None
         self._reading: asyncio.Task[Any] | None = None
         self._is_cut = False
         self._is_interrupted = False
@@ -70,10 +78,12 @@ class SqlSource:
             ConnectionError: the database cannot be reached.
         """
         self._is_interrupted = False
-        if self._database.is_missing:  # SQLite would make it
+        if await asyncio.to_thread(self._database.is_missing):  # SQLite would make it
             raise ConfigurationError(f"there is no database {self._database.shown}")
         async with self._connected() as connection:
-            total = await self._interruptibly(self._looked_into(connection))
+            total = await self._interruptibly(
+                self._patiently(lambda: self._looked_into(connection))
+            )
         return SourceInfo(
             name=self.name,
             columns=self._cells.columns,
@@ -88,7 +98,7 @@ class SqlSource:
         """Run the query, and give its rows."""
         left_out = skip
         async with self._connected() as connection:
-            result = await self._interruptibly(self._result(connection))
+            result = await self._interruptibly(self._patiently(lambda: self._result(connection)))
             while part := await self._interruptibly(result.fetchmany(_AT_ONCE)):
                 for row in part[left_out:]:
                     yield self._cells.of(row)
@@ -122,26 +132,47 @@ class SqlSource:
         counting = f"SELECT count(*) FROM ({self._query}\n) AS counted"  # noqa: S608 - it is theirs
         return int(await connection.scalar(text(counting.replace(":", r"\:"))) or 0)
 
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """What `work` gives, which is begun again while another writes to SQLite's file."""
+        gives_up_at = asyncio.get_running_loop().time() + _BUSY_S
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if asyncio.get_running_loop().time() >= gives_up_at or not is_locked(error):
+                    raise
+            await asyncio.sleep(_PAUSE_S)
+
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         self._loop, self._is_cut = asyncio.get_running_loop(), False
         engine = self._database.engine()
+        connection = engine.connect()
         try:
             with telling(self._database.shown, reads=True):
-                async with engine.connect() as connection:
-                    await self._prepare(connection)
+                await self._interruptibly(self._open(connection))
+                try:
                     yield connection
+                finally:
+                    await connection.close()
         finally:
-            self._loop = None  # a loop may be closed when somebody interrupts
+            if self._leaving is not None:
+                self._leaving.cancel()
+            self._loop = self._driver = None  # a loop may be closed when somebody interrupts
             await engine.dispose()
 
-    async def _prepare(self, connection: AsyncConnection) -> None:
-        if self._database.dialect == "postgresql":
-            await connection.execution_options(postgresql_readonly=True)
-        elif self._database.dialect == "sqlite":
-            # Its thread would go on with a query that nobody waits for any more.
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
+    async def _open(self, connection: AsyncConnection) -> None:
+        await connection.start()
+        try:
+            self._driver = (await connection.get_raw_connection()).driver_connection
+            if self._database.dialect == "postgresql":
+                await connection.execution_options(postgresql_readonly=True)
+            elif self._database.dialect == "sqlite":
+                # Its thread would go on with a query that nobody waits for any more.
+                await self._driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
+        except BaseException:
+            await connection.close()
+            raise
 
     async def _interruptibly(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What `work` gives; `interrupt`, or a cancel, ends it wherever it is."""
@@ -166,6 +197,14 @@ class SqlSource:
             self._is_cut = True
             self._reading.add_done_callback(_heard)
             self._reading.cancel()
+            if self._loop is not None:
+                self._leaving = self._loop.call_later(_CANCEL_S, _terminate, self._driver)
+
+
+def _terminate(driver: Any) -> None:
+    """Leave a server; SQLite has none."""
+    if (terminate := getattr(driver, "terminate", None)) is not None:
+        terminate()
 
 
 def _heard(task: asyncio.Task[Any]) -> None:
