@@ -1,6 +1,6 @@
 """Nights of a table in PostgreSQL, past a platform in memory: rows a second, and remains.
 
-    python benchmarks/sql.py --rows 200000
+    python -m benchmarks.sql --rows 200000
 
 Starts a PostgreSQL of its own. Prints as JSON the rows a second: of the bare stream, which is all
 that the lookups cost; of a first night; of one in which the lookups cost nothing, since a stub in

@@ -13,7 +13,7 @@ from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.port import Cells, Opening, RowSink
 from altcraft_balance.refresh.rows.delta import Amounts, Previous, RowKey
 from altcraft_balance.refresh.sql.columns import TableColumns
-from altcraft_balance.refresh.sql.database import Database
+from altcraft_balance.refresh.sql.database import Database, hidden
 from altcraft_balance.refresh.sql.link import Link
 from altcraft_balance.refresh.sql.locks import Locks, run_lock
 from altcraft_balance.refresh.sql.shelf import StateTable
@@ -61,6 +61,7 @@ class SqlSink(RowSink):
     def __init__(
         self, table: str, dsn: str | Secret, *, key: str | None = None, patience_s: float = 600.0
     ) -> None:
+        dsn = hidden(dsn)  # frames show their locals
         self._database = Database(dsn, "SqlSink")
         if self._database.dialect not in _KNOWN:
             raise ConfigurationError("SqlSink writes to PostgreSQL and SQLite only")
@@ -75,6 +76,7 @@ class SqlSink(RowSink):
         self.tell: Callable[[str], object] = _log.warning
         self._taken: list[Cells] = []
         self._link: Link | None = None
+        self._hurry_s: float | None = None
         self._state: SqlState | None = None
         self._table: BalanceTable | None = None
 
@@ -90,6 +92,8 @@ class SqlSink(RowSink):
         locks = Locks(self._database, schema or None, [f"table {table}", run_lock(run_id)])
         await locks.open()
         self._link = Link(self._database, self._patience_s, locks.take, self.tell)
+        if self._hurry_s is not None:  # it came while the locks were taken
+            self._link.hurry(self._hurry_s)
         run = self._state = SqlState(
             self._link,
             state,
@@ -145,6 +149,7 @@ class SqlSink(RowSink):
 
     def hurry(self, seconds: float) -> None:
         """Wait no longer than `seconds` for a database that is away."""
+        self._hurry_s = seconds
         if self._link is not None:
             self._link.hurry(seconds)
 
@@ -172,7 +177,7 @@ class SqlSink(RowSink):
             await self._table.write(connection, self._taken)
 
     async def _let_go(self, locks: Locks) -> None:
-        link, self._link = self._link, None
+        link, self._link, self._hurry_s = self._link, None, None
         if link is not None:
             await link.close()
         await asyncio.to_thread(locks.let_go)
