@@ -16,6 +16,7 @@ from altcraft_balance.refresh.files.parquet_source import ParquetSource
 from altcraft_balance.refresh.port import Column, Opening
 from tests.refresh.runs import Platform, members_csv, refreshed
 
+pyarrow = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 pytest.importorskip("moto", reason="needs the extra 'test'")
 lakes = pytest.importorskip("tests.refresh.lakes")
 
@@ -96,6 +97,9 @@ def test_a_bucket_that_is_not_there_is_told(port):
     sink.close()
 
 
+@pytest.mark.skipif(
+    int(pyarrow.__version__.partition(".")[0]) < 20, reason="this pyarrow frames no uploads"
+)
 def test_missing_keys_are_told(port, monkeypatch):
     """This server keeps the frame of what comes without a signature; nothing stays there."""
     url = lakes.s3_url(port, "open").replace("127.0.0.1", "http://127.0.0.1")
