@@ -41,10 +41,6 @@ _WORKERS_PER_SLOT: Final = 4
 _ROOM_PER_WORKER: Final = 2
 
 
-class _Stopped(ClientClosed):
-    """`OutcomeStream.stop` was called."""
-
-
 @frozen(kw_only=True)
 class BatchOptions:
     """How a batch is read.
@@ -90,11 +86,6 @@ class OutcomeStream:
     def unsent(self) -> tuple[BalanceQuery, ...]:
         """The queries that were taken but never sent, in the source's order."""
         return tuple(query for _, query in sorted(self._unsent.items()))
-
-    def stop(self) -> None:
-        """Take and send nothing more; what is on the wire still comes out, then the stream ends."""
-        if self._state == "open":
-            self._brake.pull(_Stopped("the stream was stopped"))
 
     # ── the reader's side ────────────────────────────────────────────────────────────────────
 
@@ -146,7 +137,7 @@ class OutcomeStream:
         """All workers are gone and all outcomes are read: raise what ended the stream, if any."""
         self._state = "ended"
         reason = self._brake.reason
-        if reason is None or isinstance(reason, _Stopped):
+        if reason is None:
             return
         if reason is self._session.brake.reason:
             reason = copy(reason)  # the client's other streams end with it too

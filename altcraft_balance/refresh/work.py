@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-from altcraft_balance.batch.stream import OutcomeStream
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
@@ -75,7 +74,6 @@ class Work:
         self._commits_by = float("inf")
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
-        self._outcomes: OutcomeStream | None = None
         self._commit_limit: asyncio.Timeout | None = None
         self.writer = Writer(
             desk,
@@ -118,8 +116,6 @@ class Work:
         """Take nothing more, and give what is on the way a little time to end."""
         if not self._is_stopping:
             self._is_stopping = True
-            if self._outcomes is not None:
-                self._outcomes.stop()
             self._end_within(self._grace_s)
             now = asyncio.get_running_loop().time()
             self._commits_by = now + self._grace_s + _COMMIT_S
@@ -143,16 +139,14 @@ class Work:
                 aclosing(self.feed.queries()) as queries,
                 self._client.stream_balances(queries) as outcomes,
             ):
-                self._limit, self._outcomes = limit, outcomes
-                if self._is_stopping:
-                    outcomes.stop()
+                self._limit = limit
                 async for outcome in outcomes:
                     self._take(outcome)
         except TimeoutError:
             if not limit.expired():
                 raise
         finally:
-            self._limit = self._outcomes = None
+            self._limit = None
 
     async def _committed(self) -> bool:
         """Commit all that is answered; whether it is, and not kept by a sink that is stuck.
