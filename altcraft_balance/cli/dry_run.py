@@ -18,6 +18,7 @@ from altcraft_balance.refresh.durations import span
 from altcraft_balance.refresh.port import BadRow, Cells, RowSource
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.sinks import Sinks
+from altcraft_balance.refresh.subject import plan_of
 from altcraft_balance.secret import HIDDEN, HiddenStr
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.shared_rate import SharedRate
@@ -51,14 +52,7 @@ def show_dry_run(source: RowSource, sinks: Sinks, asking: Asking, client: Balanc
     """Read and check all of `source`, and show what would be asked."""
     settings = client.settings
     info = described(source)
-    plan = Plan(
-        asking,
-        info,
-        currency=settings.currency,
-        program=settings.loyalty_program_id,
-        key=sinks.key,
-        is_keyed=sinks.knows_rows,
-    )
+    plan = plan_of(info, asking, sinks, settings)
     encoder = RequestEncoder(
         HiddenStr(HIDDEN),
         loyalty_program_id=settings.loyalty_program_id,

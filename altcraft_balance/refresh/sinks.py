@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
@@ -63,7 +63,10 @@ class Sinks:
 
     def named(self) -> Mapping[str, RowSink]:
         """All of them, by what they are for."""
-        names = ["sink" if number == 1 else f"sink {number}" for number in self._numbers()]
+        names = [
+            "sink" if number == 1 else f"sink {number}"
+            for number in range(1, len(self.outputs) + 1)
+        ]
         others = {"errors_to": self.errors_to, "changes_to": self.changes_to}
         return {
             **dict(zip(names, self.outputs, strict=True)),
@@ -120,9 +123,6 @@ class Sinks:
 
     def _keepers(self) -> list[KeepsState]:
         return [sink for sink in self.outputs if isinstance(sink, KeepsState)]
-
-    def _numbers(self) -> Iterator[int]:
-        yield from range(1, len(self.outputs) + 1)
 
 
 _NEVER = RowSink.refuses

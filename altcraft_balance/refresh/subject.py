@@ -10,7 +10,7 @@ from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.settings import ClientSettings
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "plan_of"]
 
 
 @frozen
@@ -41,12 +41,21 @@ class Subject:
         Raises:
             ConfigurationError: the source has not what is asked for, or the name is none.
         """
-        plan = Plan(
-            asking,
-            info,
-            currency=client.currency,
-            program=client.loyalty_program_id,
-            key=sinks.key,
-            is_keyed=sinks.knows_rows,
-        )
+        plan = plan_of(info, asking, sinks, client)
         return cls(info, plan, Identity.of(run_id, info, asking, sinks, client))
+
+
+def plan_of(info: SourceInfo, asking: Asking, sinks: Sinks, client: ClientSettings) -> Plan:
+    """What is asked about the rows of such a source, for these sinks.
+
+    Raises:
+        ConfigurationError: the source has not what is asked for.
+    """
+    return Plan(
+        asking,
+        info,
+        currency=client.currency,
+        program=client.loyalty_program_id,
+        key=sinks.key,
+        is_keyed=sinks.knows_rows,
+    )

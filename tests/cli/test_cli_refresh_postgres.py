@@ -8,7 +8,6 @@ import time
 import pytest
 
 from tests.cli.refreshing import json_lines, one_sentence
-from tests.pace.servers import PostgresServer
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("asyncpg")
@@ -19,19 +18,6 @@ MEMBERS = 1_500
 QUERY = "select n as id, 'member' || n || '@example.com' as email from generate_series(1, {}) n"
 BY = ("--by", "email")
 FROM = ("--from-dsn-env", "MY_DSN", *BY, "--key", "id")
-
-
-@pytest.fixture(scope="module")
-def one_postgres():
-    if PostgresServer.missing():
-        pytest.skip(PostgresServer.missing())
-    server = PostgresServer()
-    try:
-        server.prepare()
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
