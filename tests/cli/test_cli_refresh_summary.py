@@ -84,8 +84,9 @@ def test_an_unreachable_server_writes_it(command, server, folder):
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_signals_write_it(child, serve, folder, monkeypatch, signals):
-    """One that drains, and one that stops at once."""
-    with serve(latency_s=3) as server:
+    """One that drains, with more members than it has taken yet, and one that stops at once."""
+    write_members(folder / "m.csv", 200)
+    with serve(latency_s=0.3 if signals == 1 else 3) as server:
         monkeypatch.setenv("ALTCRAFT_TOKEN", "sandbox-token")
         process = child(
             "refresh", "m.csv", *BY, "--out", "o.csv", "--summary", "s.json",

@@ -61,8 +61,7 @@ class SqlSource:
         self._leaving: asyncio.TimerHandle | None = None
         self._driver: Any = None
         self._reading: asyncio.Task[Any] | None = None
-        self._is_cut = False
-        self._is_interrupted = False
+        self._is_opening = self._is_cut = self._is_interrupted = False
 
     def interrupt(self) -> None:
         """Whatever is read shall end soon."""
@@ -150,29 +149,33 @@ class SqlSource:
         connection = engine.connect()
         try:
             with telling(self._database.shown, reads=True):
-                await self._interruptibly(self._open(connection))
                 try:
+                    await self._opened(connection)
                     yield connection
                 finally:
-                    await connection.close()
+                    if connection.sync_connection is not None:
+                        await connection.close()
         finally:
             if self._leaving is not None:
                 self._leaving.cancel()
             self._loop = self._driver = None  # a loop may be closed when somebody interrupts
             await engine.dispose()
 
+    async def _opened(self, connection: AsyncConnection) -> None:
+        self._is_opening = True
+        try:
+            await self._interruptibly(self._open(connection))
+        finally:
+            self._is_opening = False
+
     async def _open(self, connection: AsyncConnection) -> None:
         await connection.start()
-        try:
-            self._driver = (await connection.get_raw_connection()).driver_connection
-            if self._database.dialect == "postgresql":
-                await connection.execution_options(postgresql_readonly=True)
-            elif self._database.dialect == "sqlite":
-                # Its thread would go on with a query that nobody waits for any more.
-                await self._driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
-        except BaseException:
-            await connection.close()
-            raise
+        self._driver = (await connection.get_raw_connection()).driver_connection
+        if self._database.dialect == "postgresql":
+            await connection.execution_options(postgresql_readonly=True)
+        elif self._database.dialect == "sqlite":
+            # Its thread would go on with a query that nobody waits for any more.
+            await self._driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
 
     async def _interruptibly(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What `work` gives; `interrupt`, or a cancel, ends it wherever it is."""
@@ -193,12 +196,17 @@ class SqlSource:
         return cast(_T, reading.result())
 
     def _cut_short(self) -> None:
-        if self._reading is not None:
-            self._is_cut = True
-            self._reading.add_done_callback(_heard)
-            self._reading.cancel()
-            if self._loop is not None:
-                self._leaving = self._loop.call_later(_CANCEL_S, _terminate, self._driver)
+        reading = self._reading
+        if reading is None or self._loop is None:
+            return
+        self._is_cut = True
+        reading.add_done_callback(_heard)
+        if self._is_opening:
+            # SQLAlchemy loses a connection that is cancelled just as it comes.
+            self._leaving = self._loop.call_later(_CANCEL_S, reading.cancel)
+        else:
+            reading.cancel()
+            self._leaving = self._loop.call_later(_CANCEL_S, _terminate, self._driver)
 
 
 def _terminate(driver: Any) -> None:
