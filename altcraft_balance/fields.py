@@ -30,6 +30,7 @@ _INT64: Final = 2**63
 #: which UTF-8 cannot: refused for both formats, so that both accept the same members.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _BLANK_LINES = re.compile(r"[\t\r\n]")
+_VISIBLE_ASCII = re.compile("[!-~]+")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 
 
@@ -51,6 +52,8 @@ def checked_text(value: Any, name: str) -> str:
 
 def checked_key(value: Any, name: str) -> str:
     """A text to be found by: as `checked_text`, without blanks around it or line breaks in it."""
+    if isinstance(value, str) and _VISIBLE_ASCII.fullmatch(value):  # so are nearly all
+        return value
     text = checked_text(value, name)
     if text != text.strip() or _BLANK_LINES.search(text):
         raise InvalidQuery(f"{name} has blanks around it or line breaks in it: strip them")

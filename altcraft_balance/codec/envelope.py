@@ -53,17 +53,19 @@ def open_envelope(fields: Any) -> Envelope:
         NotAnEnvelope: there is no ``error`` in it.
         BadEnvelope: there is, but not as documented.
     """
-    if not isinstance(fields, Mapping) or "error" not in fields:
+    if not isinstance(fields, dict) or "error" not in fields:
         raise NotAnEnvelope("it has no field 'error'")
     text, data = fields.get("error_text"), fields.get("data")
     return Envelope(
         code=_code(fields["error"]),
         text=text if isinstance(text, str) else "",
-        data=data if isinstance(data, Mapping) and data else None,
+        data=data if isinstance(data, dict) and data else None,
     )
 
 
 def _code(value: Any) -> int:
+    if type(value) is int and value == 0:
+        return 0
     text = str(value) if isinstance(value, int) else value  # a bool's text is no number
     if isinstance(text, str) and _CODE.match(text.strip()):
         return int(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -17,6 +18,7 @@ from altcraft_balance.codec import json, xml
 from altcraft_balance.codec.amounts import read_amount
 from altcraft_balance.codec.envelope import BadEnvelope, Envelope, NotAnEnvelope, open_envelope
 from altcraft_balance.codec.request import WireRequest
+from altcraft_balance.codec.usual import usual_amounts
 from altcraft_balance.errors import (
     API_ERRORS,
     AltcraftBalanceError,
@@ -32,6 +34,7 @@ from altcraft_balance.secret import HiddenBytes, redact
 
 __all__ = ["read_reply"]
 
+_FIRST: Final = (b"{", b"<")
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_TEXT: Final = 500
 _CODE_HINTS: Final = {
@@ -73,10 +76,10 @@ def read_reply(
         HttpStatusError: a status outside 2xx without an error in an envelope.
         UnexpectedReply: anything else that is not the documented envelope.
     """
-    body = HiddenBytes(body)  # the server may repeat the address, and frames show their locals
     outcome = _understood(wire, status, headers, body, looked_up_at)
-    if isinstance(outcome, Balance):
+    if type(outcome) is Balance:
         return outcome
+    body = HiddenBytes(body)  # the server may repeat the address, and frames show their locals
     if isinstance(outcome, Envelope) and outcome.code != 0:
         raise _api_error(wire, status, outcome, retry_after_s, not_a_member)
     if isinstance(outcome, Envelope) or not _is_success(status):
@@ -99,11 +102,13 @@ def _understood(
 
     Troubles are values here, so that no parser's exception hangs on to the error that is raised.
     """
+    if _is_success(status) and (amounts := usual_amounts(body)) is not None:
+        return _balance(wire, amounts, headers, looked_up_at)
     try:
         envelope = _open(body)
         if envelope.code != 0 or not _is_success(status):
             return envelope
-        return _balance(wire, envelope, headers, looked_up_at)
+        return _balance(wire, _amounts(envelope), headers, looked_up_at)
     except (NotAnEnvelope, BadEnvelope) as trouble:
         return trouble.with_traceback(None)
 
@@ -114,7 +119,9 @@ def _is_success(status: int) -> bool:
 
 def _open(body: bytes) -> Envelope:
     """Choose the parser by the first character: an XML request may be answered in JSON."""
-    text = body.removeprefix(_BOM).lstrip(b" \t\r\n")
+    text = body
+    if body[:1] not in _FIRST:
+        text = body.removeprefix(_BOM).lstrip(b" \t\r\n")
     if not text:
         raise NotAnEnvelope("it is empty")
     if text.startswith(b"{"):
@@ -126,18 +133,28 @@ def _open(body: bytes) -> Envelope:
     return open_envelope(xml.read(text))
 
 
-def _balance(
-    wire: WireRequest, envelope: Envelope, headers: Mapping[str, str], looked_up_at: datetime
-) -> Balance:
+def _amounts(envelope: Envelope) -> tuple[Decimal, Decimal]:
     data = envelope.data
     if data is None:
         raise BadEnvelope("it reports success, but has no data")
     for name in ("total_balance", "active_balance"):
         if name not in data:
             raise BadEnvelope(f"it reports success, but its data has no {name}")
+    return (
+        read_amount(data["total_balance"], "total_balance"),
+        read_amount(data["active_balance"], "active_balance"),
+    )
+
+
+def _balance(
+    wire: WireRequest,
+    amounts: tuple[Decimal, Decimal],
+    headers: Mapping[str, str],
+    looked_up_at: datetime,
+) -> Balance:
     return Balance(
-        total_balance=read_amount(data["total_balance"], "total_balance"),
-        active_balance=read_amount(data["active_balance"], "active_balance"),
+        total_balance=amounts[0],
+        active_balance=amounts[1],
         currency=wire.currency,
         loyalty_program_id=wire.loyalty_program_id,
         looked_up_at=looked_up_at,
@@ -147,8 +164,13 @@ def _balance(
 
 def _is_duplicate(headers: Mapping[str, str]) -> bool:
     """Whether the platform marks the reply as one it gave to an earlier request."""
-    marks = (headers.get("duplicate-request"), headers.get("x-duplicate-request"))
-    return any(mark is not None and mark.strip().lower() in {"true", "1"} for mark in marks)
+    return _is_mark(headers.get("duplicate-request")) or _is_mark(
+        headers.get("x-duplicate-request")
+    )
+
+
+def _is_mark(value: str | None) -> bool:
+    return value is not None and value.strip().lower() in {"true", "1"}
 
 
 def _api_error(

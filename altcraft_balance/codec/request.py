@@ -93,7 +93,10 @@ class RequestEncoder:
         self._syntax = _SYNTAX[format]
         self._in_body = auth != "header"
         self._headers = _headers(token, self._syntax.CONTENT_TYPE, auth, headers)
+        self._write, self._close = self._syntax.write, self._syntax.CLOSE
         self._heads: dict[tuple[int, Currency | None], HiddenBytes] = {}
+        self._last_program, self._last_currency = 0, currency
+        self._last_head = HiddenBytes()
 
     def encode(self, query: BalanceQuery) -> WireRequest:
         """The request for `query`.
@@ -109,11 +112,21 @@ class RequestEncoder:
         fields = member_fields(query.matching)
         if query.extra is not None:
             fields = _with_extra(fields, query.extra)
-        head = self._heads.get((program, currency)) or self._head(program, currency)
-        body = HiddenBytes(head + self._syntax.write(fields) + self._syntax.CLOSE)
+        body = HiddenBytes(self._head(program, currency) + self._write(fields) + self._close)
         return WireRequest(body, self._headers, query, program, currency, self.token)
 
     def _head(self, program: int, currency: Currency | None) -> HiddenBytes:
+        """What comes before the member's fields; the last one is kept apart, as nearly all have it.
+
+        Currencies are equal by their fields, which takes a hash in Python.
+        """
+        if program != self._last_program or currency is not self._last_currency:
+            known = self._heads.get((program, currency))
+            self._last_head = known or self._new_head(program, currency)
+            self._last_program, self._last_currency = program, currency
+        return self._last_head
+
+    def _new_head(self, program: int, currency: Currency | None) -> HiddenBytes:
         fields: dict[str, FieldValue] = {"token": self.token} if self._in_body else {}
         fields["loyalty_program_id"] = program
         if isinstance(currency, CurrencyIid):

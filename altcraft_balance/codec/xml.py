@@ -1,4 +1,4 @@
-"""XML by xmltodict: one element ``<xml>``, a child for each field, nothing else.
+"""XML, read by xmltodict: one element ``<xml>``, a child for each field, nothing else.
 
 No declaration, attributes or namespaces are documented. A DOCTYPE is refused when the parser
 meets its name, before it reads what the DOCTYPE declares: xmltodict's own ``disable_entities``
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 import xmltodict
 
@@ -25,11 +26,7 @@ OPEN, SEPARATOR, CLOSE = b"<xml>", b"", b"</xml>"
 
 def write(fields: Mapping[str, FieldValue]) -> bytes:
     """`fields` as elements in their order, without the root around them."""
-    # int() because an enumeration's member would be written by its name, not by its value.
-    plain = {k: v if isinstance(v, str | bool) else int(v) for k, v in fields.items()}
-    text = xmltodict.unparse({"xml": plain}, full_document=False)
-    # A parser reads a bare carriage return as a line feed (XML 1.0, section 2.11).
-    return text[len(OPEN) : -len(CLOSE)].replace("\r", "&#13;").encode()
+    return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields.items()).encode()
 
 
 def read(body: bytes) -> Any:
@@ -53,6 +50,14 @@ def read(body: bytes) -> Any:
     if isinstance(fields, dict):
         _refuse_repetition(fields)
     return fields
+
+
+def _text(value: FieldValue) -> str:
+    if not isinstance(value, str):
+        # int() because an enumeration's member would be written by its name, not by its value.
+        return str(value).lower() if isinstance(value, bool) else str(int(value))
+    # A parser reads a bare carriage return as a line feed (XML 1.0, section 2.11).
+    return escape(value, {"\r": "&#13;"})
 
 
 def _refuse_repetition(fields: dict[str, Any]) -> None:
