@@ -50,7 +50,7 @@ class Bare:
     def open(self, loop):
         self.slots = asyncio.BoundedSemaphore(64)
 
-    def enter_at_once(self, rank):
+    def enter_at_once(self, rank, now):
         if self.slots.locked():
             return None
         self.slots._value -= 1  # what acquire() does when it does not wait
@@ -64,7 +64,7 @@ class Bare:
         """Nothing to close."""
 
 
-def release(session, passed, result, *, sent_at, taken, paid):
+def release(session, passed, result, sent_at, taken, paid):
     """In the place of `session.finish.finish`: the slot is free, and nothing is learnt."""
     session.admission.slots.release()
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
+from altcraft_balance.batch.begun import Begun, begin
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.fields import sendable
 from altcraft_balance.models import BalanceQuery, Matching, RawMatching
@@ -28,6 +29,10 @@ _END: Final = object()
 class Source:
     """Pulls from `items`, one puller at a time, and counts.
 
+    Attributes:
+        taken: how many it has given.
+        has_waited: whether an item had to be waited for: then it is worth reading ahead.
+
     Raises:
         InvalidQuery: `items` is a single text or query, or cannot be iterated.
     """
@@ -36,34 +41,65 @@ class Source:
         self._plain: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
         self._is_pulled = False
+        self._begun: Begun[Any] | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self.taken = 0
+        self.taken, self.has_waited = 0, False
         check_source(items)
         if isinstance(items, AsyncIterable):
             self._async = aiter(items)
         else:
             self._plain = iter(items)
 
+    def take_at_once(self) -> tuple[int, Any] | None:
+        """The next item, if it is at hand, and its index from 0.
+
+        None: the source has ended, or has to be waited for, which is for `take` to do.
+        """
+        if self._plain is not None:
+            return self._counted(next(self._plain, _END))
+        if self._async is None or self._is_pulled:
+            return None
+        pull = begin(anext(self._async, _END))
+        if isinstance(pull, Begun):
+            self._begun, self._is_pulled, self.has_waited = pull, True, True
+            return None
+        if self._waiting:
+            self._wake()
+        return self._counted(pull)
+
     async def take(self) -> tuple[int, Any] | None:
-        """The next item and its index from 0; None at the end."""
-        while self._is_pulled:
-            await self._turn()
-        item = await self._pull()
+        """The next item and its index; None at the end."""
+        taken = None
+        try:
+            if self._begun is None:
+                while self._is_pulled:
+                    await self._turn()
+                taken = self.take_at_once()
+            if self._begun is not None:
+                taken = self._counted(await self._rest())
+            return taken
+        finally:
+            self._wake()
+
+    async def _rest(self) -> Any:
+        """The item of a pull that was begun."""
+        begun, self._begun = self._begun, None
+        try:
+            return _END if begun is None else await begun
+        finally:
+            self._is_pulled = False
+
+    def give_up(self) -> None:
+        """Cancel a pull that was begun and that nobody waits for."""
+        if self._begun is not None:
+            self._begun.cancel()
+
+    def _counted(self, item: Any) -> tuple[int, Any] | None:
         if item is _END:
             self._plain = self._async = None  # an ended source is not asked again
             return None
         index, self.taken = self.taken, self.taken + 1
         return index, item
-
-    async def _pull(self) -> Any:
-        if self._plain is not None:
-            return next(self._plain, _END)
-        self._is_pulled = True
-        try:
-            return _END if self._async is None else await anext(self._async, _END)
-        finally:
-            self._is_pulled = False
-            self._wake()
 
     async def _turn(self) -> None:
         turn = asyncio.get_running_loop().create_future()

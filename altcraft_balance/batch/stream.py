@@ -25,6 +25,7 @@ from attrs import frozen
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
 from altcraft_balance.errors import (
+    AltcraftBalanceError,
     ClientClosed,
     DeadlineExceeded,
     InvalidQuery,
@@ -172,12 +173,11 @@ class OutcomeStream:
     async def _work(self) -> None:
         """Take and look up, one item after another, until the source or the run ends."""
         try:
-            while (taken := await self._take()) is not None:
-                index, item = taken
+            while (taken := self._take_at_once() or await self._take()) is not None:
                 self._idle -= 1
-                if not self._idle and len(self._workers) < self._most_workers:
-                    self._start_worker()
-                await self._handle(index, item)
+                if not self._idle:
+                    self._start_another()
+                await self._handle(*taken)
                 self._idle += 1
         except Halted:
             return
@@ -186,10 +186,42 @@ class OutcomeStream:
             self._brake.pull(error)
             raise
 
+    def _start_another(self) -> None:
+        """All are busy, this one too: another is of use if it finds a slot, or reads ahead."""
+        slots, workers = self._session.traffic.slots, len(self._workers)
+        has_slot = workers < slots.width or slots.in_use + 1 < slots.width
+        if workers < self._most_workers and (has_slot or self._source.has_waited):
+            self._start_worker()
+
+    def sent(self) -> None:
+        """A worker's request leaves."""
+
+    def sleeps(self, wait_s: float, error: AltcraftBalanceError) -> None:
+        """A worker sleeps before its item's next attempt: its slot is another's."""
+        if not self._idle and len(self._workers) < self._most_workers:
+            self._start_worker()
+
+    def _take_at_once(self) -> tuple[int, Any] | None:
+        """An item that is at hand, and for which there is room; None: `_take` knows why."""
+        if self._brake.reason is not None or not self._window.enter_at_once():
+            return None
+        try:
+            taken = self._source.take_at_once()
+        except BaseException:
+            self._window.leave()
+            raise
+        if taken is None:
+            self._window.leave()
+        return taken
+
     async def _take(self) -> tuple[int, Any] | None:
-        with self._brake.waiting():
-            await self._window.enter()
-            taken = await self._source.take()
+        try:
+            with self._brake.waiting():
+                await self._window.enter()
+                taken = await self._source.take()
+        except Halted:
+            self._source.give_up()
+            raise
         if taken is None:
             self._window.leave()
         return taken
@@ -203,8 +235,9 @@ class OutcomeStream:
             error.with_traceback(None)
             self._window.put(session.refuse(error).as_outcome(stand_in(item), index))
             return
+        deadline = self._deadline(started)
         ended = await session.look_up(
-            query, started=started, deadline=self._deadline(started), brake=self._brake
+            query, started=started, deadline=deadline, brake=self._brake, watch=self
         )
         if ended.unsent:
             self._unsent[index] = query

@@ -32,10 +32,16 @@ class Window:
         self._next_index = 0
         self._news = asyncio.Event()
 
+    def enter_at_once(self) -> bool:
+        """Take room for one more item, if there is some."""
+        if not self._room:
+            return False
+        self._room -= 1
+        return True
+
     async def enter(self) -> None:
         """Wait for room for one more item."""
-        if self._room:
-            self._room -= 1
+        if self.enter_at_once():
             return
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)

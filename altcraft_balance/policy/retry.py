@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import frozen
 
@@ -19,7 +19,7 @@ from altcraft_balance.policy.backoff import MAX_PAUSE_S, backoff_s
 from altcraft_balance.policy.classify import What, classify
 from altcraft_balance.settings import RetryPolicy
 
-__all__ = ["Again", "Progress", "Stop", "after_failure", "attempt_limit_s"]
+__all__ = ["BEGUN", "Again", "Progress", "Stop", "after_failure", "attempt_limit_s"]
 
 
 @frozen
@@ -38,6 +38,8 @@ class Progress:
 
     def attempted(self) -> Progress:
         """With one attempt more."""
+        if self is _SENT_ONCE:
+            return _ANSWERED_AT_ONCE
         return Progress(self.attempts + 1, self.put_off, self.requests)
 
     def spared(self) -> Progress:
@@ -46,7 +48,15 @@ class Progress:
 
     def sent(self) -> Progress:
         """With one request more."""
+        if self is BEGUN:
+            return _SENT_ONCE
         return Progress(self.attempts, self.put_off, self.requests + 1)
+
+
+#: A lookup that has sent nothing yet. Nearly all take the same two steps: those are made once.
+BEGUN: Final = Progress()
+_SENT_ONCE: Final = Progress(requests=1)
+_ANSWERED_AT_ONCE: Final = Progress(attempts=1, requests=1)
 
 
 @frozen

@@ -77,12 +77,11 @@ class Admission:
 
     # ── entering ─────────────────────────────────────────────────────────────────────────────
 
-    def enter_at_once(self, rank: Rank) -> Pass | None:
+    def enter_at_once(self, rank: Rank, now: float) -> Pass | None:
         """A pass, if nobody waits and nothing is in the way."""
         calls, repeats, items = self._queues
         if calls or repeats or items:
             return None
-        now = self._loop.time()
         if self._traffic.obstacle(rank, now) is not None:
             return None
         return self._traffic.admit(rank, now, self._draw, self._standing)

@@ -25,7 +25,14 @@ __all__ = ["attempt"]
 
 
 async def attempt(
-    session: Session, wire: WireRequest, *, lookup: int, limit_s: float, fresh: bool, test: bool
+    session: Session,
+    wire: WireRequest,
+    lookup: int,
+    began: float,
+    limit_s: float,
+    *,
+    fresh: bool,
+    test: bool,
 ) -> tuple[Balance | AltcraftBalanceError, bool]:
     """What came of sending `wire` once, and whether its connection may have died while idle.
 
@@ -33,11 +40,11 @@ async def attempt(
         session: whose transport, settings and counters are used.
         wire: what is sent.
         lookup: the lookup's number, for the event.
+        began: the moment, on the loop's clock.
         limit_s: seconds that it may take.
         fresh: whether it must have a new connection.
         test: whether it tests the server, for the event.
     """
-    began = session.clock()
     session.counts.sent(began)
     status: int | None = None
     result: Balance | AltcraftBalanceError

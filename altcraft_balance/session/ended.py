@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from altcraft_balance.errors import AltcraftBalanceError, ApiError, RateLimited
 from altcraft_balance.models import Balance, BalanceQuery, Failed, Found, Outcome
@@ -11,7 +11,7 @@ from altcraft_balance.telemetry.events import LookupEnded
 __all__ = ["Ended"]
 
 
-@frozen(kw_only=True)
+@frozen
 class Ended:
     """How a lookup ended: `balance` or `error`.
 
@@ -25,8 +25,8 @@ class Ended:
     attempts: int = 0
     requests: int = 0
     elapsed_s: float = 0.0
-    halted: bool = False
-    unsent: bool = False
+    halted: bool = field(default=False, kw_only=True)
+    unsent: bool = field(default=False, kw_only=True)
 
     def as_event(self, lookup: int) -> LookupEnded:
         """This end as an event, of the lookup with that number."""
@@ -42,13 +42,22 @@ class Ended:
 
     def as_outcome(self, query: BalanceQuery, index: int) -> Outcome:
         """This end as an item of a batch."""
-        counts = {"attempts": self.attempts, "requests": self.requests}
         if self.balance is not None:
             return Found(
-                query=query, index=index, balance=self.balance, elapsed_s=self.elapsed_s, **counts
+                query=query,
+                index=index,
+                balance=self.balance,
+                attempts=self.attempts,
+                requests=self.requests,
+                elapsed_s=self.elapsed_s,
             )
         if self.error is None:
             raise RuntimeError("a lookup ended with neither a balance nor an error")
         return Failed(
-            query=query, index=index, error=self.error, elapsed_s=self.elapsed_s, **counts
+            query=query,
+            index=index,
+            error=self.error,
+            attempts=self.attempts,
+            requests=self.requests,
+            elapsed_s=self.elapsed_s,
         )

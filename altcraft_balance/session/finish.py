@@ -24,7 +24,6 @@ def finish(
     session: Session,
     passed: Pass,
     result: Balance | AltcraftBalanceError | None,
-    *,
     sent_at: float,
     taken: int,
     paid: int,

@@ -7,6 +7,8 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from altcraft_balance.codec.request import WireRequest
@@ -18,7 +20,7 @@ from altcraft_balance.errors import (
 )
 from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
-from altcraft_balance.policy.retry import Progress, Stop, after_failure
+from altcraft_balance.policy.retry import BEGUN, Stop, after_failure
 from altcraft_balance.session.admission import Refusal
 from altcraft_balance.session.attempt import attempt
 from altcraft_balance.session.brake import Brake, Halted
@@ -27,12 +29,15 @@ from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
+from altcraft_balance.telemetry.events import RetryPlanned
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
 
 __all__ = ["Lookup", "Watch"]
+
+
+_CALL, _ITEM = Rank.CALL, Rank.ITEM  # an enumeration's members are looked up each time
 
 
 def _token() -> Phase:
@@ -91,52 +96,55 @@ class Lookup:
         watch: Watch | None = None,
     ) -> None:
         self._session, self._query, self._call, self._watch = session, query, call, watch
-        self._patience = Patience(
-            session, started=started, deadline=deadline, brake=brake, call=call
-        )
-        self._number = session.counts.lookups
-        self._progress = Progress()
+        self._patience = Patience(session, started, deadline, brake, call)
+        self._progress = BEGUN
         self._last_error: AltcraftBalanceError | None = None
         self._renewed = self._repeated = self._asked = self._spare = False
         self._taken = self._unspent = 0
 
     async def run(self) -> Ended:
         """Look up, with all repeats, and say how it ended."""
-        if self._session.emit is not None:
-            self._session.emit(LookupStarted(lookup=self._number))
-        halted = False
+        session, halted = self._session, False
+        self._number = session.one_more()
         result: Balance | AltcraftBalanceError
         try:
-            if self._session.tokens.is_look_due():
-                await self._patience.within(_token, self._session.tokens.encoder, None)
-            result = await self._repeat(self._session.tokens.current.encode(self._query))
+            if session.tokens.is_look_due():
+                await self._patience.within(_token, session.tokens.encoder, None)
+            wire = session.tokens.current.encode(self._query)
+            result = await self._attempt(wire, _CALL if self._call else _ITEM, 0.0)
+            if type(result) is not Balance:
+                result = await self._repeat(wire, result)
         except Halted:
             halted, result = True, self._patience.why_halted(self._last_error)
         except Over as over:
             result = over.error
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
+        except asyncio.CancelledError:
+            session.counts.cancelled += 1
+            raise
         finally:
             if self._unspent:
-                self._session.traffic.budget.give_back(self._unspent)
+                session.traffic.budget.give_back(self._unspent)
+            session.one_less()
         return self._ended(result, halted=halted)
 
-    async def _repeat(self, wire: WireRequest) -> Balance | AltcraftBalanceError:
+    async def _repeat(
+        self, wire: WireRequest, result: Balance | AltcraftBalanceError
+    ) -> Balance | AltcraftBalanceError:
         """Attempt after attempt, until a balance or an end."""
-        rank, nap_s = Rank.CALL if self._call else Rank.ITEM, 0.0
-        while True:
-            result = await self._attempt(wire, rank, nap_s)
-            if isinstance(result, Balance):
-                self._progress = self._progress.attempted()
-                return result
+        rank = _CALL if self._call else _ITEM
+        while not isinstance(result, Balance):
             if await self._has_new_token(wire, result):
                 wire, nap_s = self._session.tokens.current.encode(self._query), 0.0
                 self._taken = 0  # the 401 was an answer, and has given it back
-                continue
-            nap_s = self._decide(result)
-            if not self._call:
-                throttled = classify(result) is What.THROTTLED
-                rank = Rank.ITEM if throttled else Rank.RETRY
+            else:
+                nap_s = self._decide(result)
+                if not self._call:
+                    throttled = classify(result) is What.THROTTLED
+                    rank = _ITEM if throttled else Rank.RETRY
+            result = await self._attempt(wire, rank, nap_s)
+        return result
 
     def _decide(self, error: AltcraftBalanceError) -> float:
         """Seconds to sleep before the next attempt; `Over` or `Halted` when there is none."""
@@ -189,76 +197,96 @@ class Lookup:
     async def _attempt(
         self, wire: WireRequest, rank: Rank, nap_s: float
     ) -> Balance | AltcraftBalanceError:
-        """One attempt, after as many tests of the server as it takes until it is well."""
+        """One attempt, when it is allowed; in good hours that is at once."""
+        session, self._spare = self._session, False
+        now = session.clock()
+        passed = None if nap_s else self._enter_at_once(rank, now)
+        if passed is None or passed.is_test:
+            passed = await self._admitted(passed, rank, nap_s)
+            now = session.clock()
+        self._asked, self._taken = True, self._taken + passed.paid
+        result = await self._exchange(wire, passed, now, self._taken)
+        if type(result) is Balance:
+            self._progress = self._progress.attempted()
+            session.witness.query = self._query
+        return result
+
+    async def _admitted(self, passed: Pass | None, rank: Rank, nap_s: float) -> Pass:
+        """Leave to attempt, after as many tests of the server as it takes until it is well."""
         witness = self._session.witness
-        passed = await self._enter(rank, nap_s)
+        passed = passed or await self._enter(rank, nap_s)
         while (question := witness.question(passed)) is not None:
             await self._test(question, passed)
-            passed = await self._enter(rank, 0.0)
-        self._asked, self._taken = True, self._taken + passed.paid
-        self._spare = passed.is_test and witness.is_wanted(passed)
+            passed = self._enter_at_once(rank, self._session.clock()) or await self._enter(rank)
         if passed.is_test:
+            self._spare = witness.is_wanted(passed)
             witness.was_asked(in_vain=False)
-        result = await self._exchange(wire, passed, taken=self._taken)
-        if isinstance(result, Balance):
-            witness.query = self._query
-        return result
+        return passed
 
     async def _test(self, question: BalanceQuery, passed: Pass) -> None:
         """Ask `question` to test the server: what comes of it is for the policies to hear."""
         session = self._session
         wire = session.tokens.current.encode(question)
         free, self._repeated = self._repeated, False  # the item's free repeat is its own
-        result = await self._exchange(wire, passed, taken=0, test=True)
+        result = await self._exchange(wire, passed, session.clock(), 0, test=True)
         self._repeated = free
         session.witness.was_asked(in_vain=not isinstance(result, Balance))
         if not isinstance(result, Balance) and asks_too_much(result):
             session.brake.pull_below(result)
 
     async def _exchange(
-        self, wire: WireRequest, passed: Pass, *, taken: int, test: bool = False
+        self, wire: WireRequest, passed: Pass, sent_at: float, taken: int, *, test: bool = False
     ) -> Balance | AltcraftBalanceError:
         """One request inside a slot, and its free repeat on a fresh connection."""
         session = self._session
         paid, self._unspent = passed.paid + self._unspent, 0
         if self._watch is not None:
             self._watch.sent()
-        sent_at = session.clock()
         ended: Balance | AltcraftBalanceError | None = None
         try:
             result, reused = await self._ask(wire, sent_at, fresh=False, test=test)
-            if reused and _was_dead(result) and self._may_repeat(passed):
+            if type(result) is not Balance and reused and self._may_repeat(result, passed):
                 self._repeated = True
                 session.counts.free_repeats += 1
                 session.traffic.spend(session.clock())
                 result, _ = await self._ask(wire, session.clock(), fresh=True, test=test)
             ended = result
         finally:
-            finish(session, passed, ended, sent_at=sent_at, taken=taken, paid=paid)
+            finish(session, passed, ended, sent_at, taken, paid)
         return result
 
-    def _may_repeat(self, passed: Pass) -> bool:
-        """Whether the free repeat is not used up, and nothing forbids it."""
+    def _may_repeat(self, result: Balance | AltcraftBalanceError, passed: Pass) -> bool:
+        """Whether it met a dead connection, the free repeat is not used up, and nothing forbids it."""
         now = self._session.clock()
         patience = self._patience
-        if self._repeated or patience.brake.reason is not None or patience.is_hopeless(now):
+        if isinstance(result, Balance) or not was_dead_on_arrival(result) or self._repeated:
+            return False
+        if patience.brake.reason is not None or patience.is_hopeless(now):
             return False
         return not self._session.traffic.is_stopped(now, probe=passed.probe)
 
-    async def _enter(self, rank: Rank, nap_s: float) -> Pass:
+    def _enter_at_once(self, rank: Rank, now: float) -> Pass | None:
+        """A pass, if nothing is in the way."""
+        self._patience.check()
+        passed = self._session.admission.enter_at_once(rank, now)
+        return None if passed is None else self._in_time(passed, now)
+
+    async def _enter(self, rank: Rank, nap_s: float = 0.0) -> Pass:
+        """A pass, after a nap, when it is our turn."""
         patience, admission = self._patience, self._session.admission
         patience.check()
-        passed: Pass | Refusal | None = None if nap_s else admission.enter_at_once(rank)
-        if passed is None:
-            passed = await patience.within(
-                lambda: admission.gave_up,
-                lambda: admission.enter(rank, patience.deadline, nap_s),
-                self._last_error,
-            )
+        passed = await patience.within(
+            lambda: admission.gave_up,
+            lambda: admission.enter(rank, patience.deadline, nap_s),
+            self._last_error,
+        )
         if isinstance(passed, Refusal):
             raise Over(self._refused(passed))
-        if patience.is_hopeless(self._session.clock()):
-            admission.give_back(passed)
+        return self._in_time(passed, self._session.clock())
+
+    def _in_time(self, passed: Pass, now: float) -> Pass:
+        if self._patience.is_hopeless(now):
+            self._session.admission.give_back(passed)
             raise Over(late("attempt", self._last_error))
         return passed
 
@@ -272,15 +300,13 @@ class Lookup:
             failure=session.counts.last_failure,
         )
 
-    async def _ask(
+    def _ask(
         self, wire: WireRequest, now: float, *, fresh: bool, test: bool
-    ) -> tuple[Balance | AltcraftBalanceError, bool]:
+    ) -> Awaitable[tuple[Balance | AltcraftBalanceError, bool]]:
         """One request within its own limit and the lookup's."""
         limit_s = self._patience.attempt_limit_s(now)
         self._progress = self._progress.sent()
-        return await attempt(
-            self._session, wire, lookup=self._number, limit_s=limit_s, fresh=fresh, test=test
-        )
+        return attempt(self._session, wire, self._number, now, limit_s, fresh=fresh, test=test)
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
@@ -303,22 +329,22 @@ class Lookup:
     def _ended(self, result: Balance | AltcraftBalanceError, *, halted: bool) -> Ended:
         progress, session = self._progress, self._session
         elapsed_s = session.clock() - self._patience.started
-        error = None if isinstance(result, Balance) else result
-        if error is not None and error is not self._patience.brake.reason:
-            error.attempts, error.elapsed_s = progress.attempts, elapsed_s
-        ended = Ended(
-            balance=result if isinstance(result, Balance) else None,
-            error=error,
-            attempts=progress.attempts,
-            requests=progress.requests,
-            elapsed_s=elapsed_s,
-            halted=halted,
-            unsent=halted and not self._asked,
-        )
+        if isinstance(result, Balance):
+            session.counts.found += 1
+            ended = Ended(result, None, progress.attempts, progress.requests, elapsed_s)
+        else:
+            session.counts.failed[result.kind] += 1
+            if result is not self._patience.brake.reason:
+                result.attempts, result.elapsed_s = progress.attempts, elapsed_s
+            ended = Ended(
+                None,
+                result,
+                progress.attempts,
+                progress.requests,
+                elapsed_s,
+                halted=halted,
+                unsent=halted and not self._asked,
+            )
         if session.emit is not None:
             session.emit(ended.as_event(self._number))
         return ended
-
-
-def _was_dead(result: Balance | AltcraftBalanceError) -> bool:
-    return isinstance(result, AltcraftBalanceError) and was_dead_on_arrival(result)

@@ -42,7 +42,6 @@ class Patience:
     def __init__(
         self,
         session: Session,
-        *,
         started: float,
         deadline: float | None,
         brake: Brake,

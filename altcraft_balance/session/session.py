@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, ConfigurationError
 from altcraft_balance.models import BalanceQuery
@@ -233,15 +234,15 @@ class Session:
 
     # ── one lookup ───────────────────────────────────────────────────────────────────────────
 
-    async def call(self, query: BalanceQuery, *, started: float, deadline: float | None) -> Ended:
+    def call(
+        self, query: BalanceQuery, *, started: float, deadline: float | None
+    ) -> Coroutine[Any, Any, Ended]:
         """Look `query` up for a single call, which may share the lookup of another."""
         if self.flights is not None:
-            return await self.flights.look_up(query, started=started, deadline=deadline)
-        return await self.look_up(
-            query, started=started, deadline=deadline, brake=self.brake, call=True
-        )
+            return self.flights.look_up(query, started=started, deadline=deadline)
+        return self.look_up(query, started=started, deadline=deadline, brake=self.brake, call=True)
 
-    async def look_up(
+    def look_up(
         self,
         query: BalanceQuery,
         *,
@@ -250,28 +251,26 @@ class Session:
         brake: Brake,
         call: bool = False,
         watch: Watch | None = None,
-    ) -> Ended:
+    ) -> Coroutine[Any, Any, Ended]:
         """Look `query` up and say how that ended; see `Lookup`."""
+        return Lookup(
+            self, query, started=started, deadline=deadline, brake=brake, call=call, watch=watch
+        ).run()
+
+    def one_more(self) -> int:
+        """A lookup begins; its number."""
         counts = self.counts
         counts.lookups += 1
         counts.in_progress += 1
-        lookup = Lookup(
-            self, query, started=started, deadline=deadline, brake=brake, call=call, watch=watch
-        )
-        try:
-            ended = await lookup.run()
-        except asyncio.CancelledError:
-            counts.cancelled += 1
-            raise
-        finally:
-            counts.in_progress -= 1
-            if self._drained is not None and not counts.in_progress:
-                self._drained.set()
-        if ended.error is None:
-            counts.found += 1
-        else:
-            counts.failed[ended.error.kind] += 1
-        return ended
+        if self.emit is not None:
+            self.emit(LookupStarted(lookup=counts.lookups))
+        return counts.lookups
+
+    def one_less(self) -> None:
+        """A lookup has ended."""
+        self.counts.in_progress -= 1
+        if self._drained is not None and not self.counts.in_progress:
+            self._drained.set()
 
     def look_at_lag(self) -> None:
         """Let the width follow the latencies, once it is known how long the loop's turns are."""

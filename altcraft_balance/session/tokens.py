@@ -24,13 +24,18 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 class Tokens:
-    """Keeps the `encoder` for the token in force.
+    """Keeps the encoder for the token in force.
 
     Args:
         settings: the token's source, and what else a request is prepared from.
         reloaded: is called when another token came into force.
         clock: a monotonic clock, in seconds.
+
+    Attributes:
+        current: the encoder for the token in force.
     """
+
+    current: RequestEncoder
 
     def __init__(
         self,
@@ -55,16 +60,11 @@ class Tokens:
         self._stamp = await self._stamped()
         self._use(await _reveal(self._settings.token))
 
-    @property
-    def current(self) -> RequestEncoder:
-        """The encoder for the token in force."""
-        return self._encoder
-
     async def encoder(self) -> RequestEncoder:
         """The same, after a look at the token's file if it is time for one."""
         if self.is_look_due():
             await self._look()
-        return self._encoder
+        return self.current
 
     def is_look_due(self) -> bool:
         """Whether it is time to look whether the token's file has changed."""
@@ -74,9 +74,9 @@ class Tokens:
         """Whether there is another token than the one that was `refused`; the source is asked."""
         readings = self._readings
         async with self._lock:
-            if self._encoder.token == refused and self._readings == readings:
+            if self.current.token == refused and self._readings == readings:
                 await self._reload()
-            return self._encoder.token != refused
+            return self.current.token != refused
 
     async def _look(self) -> None:
         self._look_at = self._clock() + _LOOK_EVERY_S
@@ -91,7 +91,7 @@ class Tokens:
         found = True
         try:
             token = await _reveal(self._settings.token)
-            if token != self._encoder.token:
+            if token != self.current.token:
                 self._use(token)
                 self._reloaded()
         except ConfigurationError:
@@ -104,7 +104,7 @@ class Tokens:
 
     def _use(self, token: HiddenStr) -> None:
         settings = self._settings
-        self._encoder = RequestEncoder(
+        self.current = RequestEncoder(
             token,
             loyalty_program_id=settings.loyalty_program_id,
             currency=settings.currency,

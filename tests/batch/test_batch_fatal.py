@@ -59,7 +59,7 @@ async def test_what_every_other_lookup_would_meet_too_ends_the_run(wire, reply, 
     assert error is not None
     assert [o.error for o in outcomes if hasattr(o, "error")] == [error]
     assert len(wire.sent) == 4
-    assert error.unsent
+    assert error.unsent == ()
 
 
 @pytest.mark.parametrize(

@@ -129,20 +129,35 @@ async def test_an_async_source_is_waited_for_while_lookups_go_on(wire):
     assert times == [(0, 0), (1, 60)]
 
 
+@KINDS
 @pytest.mark.parametrize("concurrency", [1, 3])
-async def test_there_are_at_most_four_workers_for_each_slot(wire, endless, concurrency):
-    """And no task for an item that waits."""
+async def test_there_are_as_many_workers_as_slots_or_four_times_as_many(
+    wire, endless, kind, concurrency
+):
+    """What has to be waited for is read ahead; there is no task for an item that waits."""
+    most = concurrency * (WORKERS_PER_SLOT if kind == "slow" else 1)
     wire.hold()
     async with opened(wire, concurrency=concurrency) as client:
         before = len(asyncio.all_tasks())
-        async with client.stream_balances(endless.plain()) as stream:
-            await settle()
-            assert len(asyncio.all_tasks()) - before == WORKERS_PER_SLOT * concurrency
-            assert endless.taken == WORKERS_PER_SLOT * concurrency
+        async with client.stream_balances(getattr(endless, kind)()) as stream:
+            await asyncio.sleep(1)
+            assert len(asyncio.all_tasks()) - before == most
+            assert endless.taken == most
             wire.release()
             for _ in range(200):
                 await anext(stream)
-                assert len(asyncio.all_tasks()) - before <= WORKERS_PER_SLOT * concurrency
+                assert len(asyncio.all_tasks()) - before <= most
+
+
+async def test_workers_that_sleep_leave_their_slots_to_others(wire, endless):
+    """So items whose attempts have failed do not idle the slots."""
+    wire.answer = lambda _: http(500, retry_after="60")
+    async with opened(wire, concurrency=2) as client:
+        before = len(asyncio.all_tasks())
+        async with client.stream_balances(endless.plain()):
+            await asyncio.sleep(1)
+            assert len(asyncio.all_tasks()) - before == WORKERS_PER_SLOT * 2
+            assert len(wire.sent) == WORKERS_PER_SLOT * 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -50,10 +50,10 @@ async def test_calls_go_first_then_repeats_then_new_items(wire):
 
 
 async def test_a_throttled_item_does_not_go_before_others(wire):
-    """It failed at nothing: it keeps the rank of an item."""
-    wire.script.append(throttled(1))
+    """It failed at nothing: it keeps the rank of an item, and those who wait were there before."""
+    wire.script.append(Slow(1, throttled(1)))
     async with opened(wire, concurrency=1) as client:
-        await batch(client, range(4))
+        await asyncio.gather(batch(client, [0]), batch(client, range(1, 4)))
     assert sorted(wire.emails[1:]) == sorted(emails(0, 1, 2, 3))
     assert wire.emails[1] == member(1).email
 
