@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -73,7 +73,10 @@ Currency: TypeAlias = CurrencyIid | CurrencyEid
 # ── one lookup ───────────────────────────────────────────────────────────────────────────────
 
 
-def _matching(_: object, __: object, value: Any) -> None:
+_EXACT_MATCHINGS: Final = frozenset(MATCHINGS)
+
+
+def _check_matching(value: Any) -> None:
     if isinstance(value, str):
         raise InvalidQuery(
             "a plain text is no matching: write ByEmail(...), or give a batch by=ByEmail"
@@ -82,13 +85,8 @@ def _matching(_: object, __: object, value: Any) -> None:
         raise InvalidQuery(f"matching must be ByEmail(...) or so, not {type(value).__name__}")
 
 
-def _program(_: object, __: object, value: Any) -> None:
-    if value is not None:
-        checked_id(value, "loyalty_program_id")
-
-
-def _currency(_: object, __: object, value: Any) -> None:
-    if value is not None and not isinstance(value, CurrencyIid | CurrencyEid):
+def _check_currency(value: Any) -> None:
+    if not isinstance(value, CurrencyIid | CurrencyEid):
         raise InvalidQuery(
             f"currency must be CurrencyIid(...) or CurrencyEid(...), not {type(value).__name__}"
         )
@@ -113,13 +111,20 @@ class BalanceQuery:
         InvalidQuery: a value that cannot be sent; the sentence says which and why.
     """
 
-    matching: Matching = field(validator=_matching)
-    loyalty_program_id: int | None = field(default=None, validator=_program, kw_only=True)
-    currency: Currency | None = field(default=None, validator=_currency, kw_only=True)
+    matching: Matching
+    loyalty_program_id: int | None = field(default=None, kw_only=True)
+    currency: Currency | None = field(default=None, kw_only=True)
     extra: Fields | None = field(default=None, converter=_extra, kw_only=True)
     tag: Any = field(default=None, eq=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        # In one place and not by a validator each: a batch makes one of these for every item.
+        if type(self.matching) not in _EXACT_MATCHINGS:
+            _check_matching(self.matching)
+        if self.loyalty_program_id is not None:
+            checked_id(self.loyalty_program_id, "loyalty_program_id")
+        if self.currency is not None:
+            _check_currency(self.currency)
         if self.extra is not None:
             refuse_ours(self.extra, "extra")
 

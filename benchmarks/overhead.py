@@ -47,7 +47,7 @@ FINISH = lookup.finish
 class Bare:
     """The plain semaphore, in the place of `session.admission.Admission`."""
 
-    def open(self, loop):
+    def open(self, loop, clock):
         self.slots = asyncio.BoundedSemaphore(64)
 
     def enter_at_once(self, rank, now):

@@ -1,8 +1,8 @@
 """An await that is begun at once, and waited for only if it has to wait.
 
 A source that has many items at hand, such as a generator that reads pages, answers most pulls
-without waiting. To begin one needs no more than a call; to be ready for a wait costs a scope for the
-brake, and a place in the queue of those who pull.
+without waiting. To begin one takes no more than a call; to be ready for a wait takes a scope for
+the brake, and a place in the queue of those who pull.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Source:
         if item is _END:
             self._plain = self._async = None  # an ended source is not asked again
             return None
-        index, self.taken = self.taken, self.taken + 1
-        return index, item
+        self.taken += 1
+        return self.taken - 1, item
 
     async def _turn(self) -> None:
         turn = asyncio.get_running_loop().create_future()

@@ -24,12 +24,7 @@ from attrs import frozen
 
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
-from altcraft_balance.errors import (
-    AltcraftBalanceError,
-    ClientClosed,
-    DeadlineExceeded,
-    InvalidQuery,
-)
+from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Failed, Found
 from altcraft_balance.policy.classify import is_fatal
 from altcraft_balance.session.brake import Brake, Halted
@@ -193,10 +188,7 @@ class OutcomeStream:
         if workers < self._most_workers and (has_slot or self._source.has_waited):
             self._start_worker()
 
-    def sent(self) -> None:
-        """A worker's request leaves."""
-
-    def sleeps(self, wait_s: float, error: AltcraftBalanceError) -> None:
+    def _one_naps(self) -> None:
         """A worker sleeps before its item's next attempt: its slot is another's."""
         if not self._idle and len(self._workers) < self._most_workers:
             self._start_worker()
@@ -237,7 +229,7 @@ class OutcomeStream:
             return
         deadline = self._deadline(started)
         ended = await session.look_up(
-            query, started=started, deadline=deadline, brake=self._brake, watch=self
+            query, started=started, deadline=deadline, brake=self._brake, naps=self._one_naps
         )
         if ended.unsent:
             self._unsent[index] = query

@@ -30,7 +30,7 @@ class Window:
         self._ready: deque[Outcome] = deque()
         self._early: dict[int, Outcome] = {}
         self._next_index = 0
-        self._news = asyncio.Event()
+        self._news, self._readers = asyncio.Event(), 0
 
     def enter_at_once(self) -> bool:
         """Take room for one more item, if there is some."""
@@ -71,13 +71,17 @@ class Window:
             while (due := self._early.pop(self._next_index, None)) is not None:
                 self._ready.append(due)
                 self._next_index += 1
-        self._news.set()
+        if self._readers:
+            self._news.set()
 
     def pop(self) -> Outcome | None:
         """The next outcome for the reader, if there is one."""
         if not self._ready:
             return None
-        self.leave()
+        if self._waiting:
+            self.leave()
+        else:
+            self._room += 1
         return self._ready.popleft()
 
     def flush(self) -> None:
@@ -90,6 +94,10 @@ class Window:
         self._news.set()
 
     async def changed(self) -> None:
-        """Wait until there may be something new."""
+        """Wait until there is something new; nothing has come since `pop` gave none."""
         self._news.clear()
-        await self._news.wait()
+        self._readers += 1
+        try:
+            await self._news.wait()
+        finally:
+            self._readers -= 1

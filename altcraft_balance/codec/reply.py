@@ -76,8 +76,10 @@ def read_reply(
         HttpStatusError: a status outside 2xx without an error in an envelope.
         UnexpectedReply: anything else that is not the documented envelope.
     """
+    if _is_success(status) and (amounts := usual_amounts(body)) is not None:
+        return _balance(wire, amounts, headers, looked_up_at)
     outcome = _understood(wire, status, headers, body, looked_up_at)
-    if type(outcome) is Balance:
+    if isinstance(outcome, Balance):
         return outcome
     body = HiddenBytes(body)  # the server may repeat the address, and frames show their locals
     if isinstance(outcome, Envelope) and outcome.code != 0:
@@ -102,8 +104,6 @@ def _understood(
 
     Troubles are values here, so that no parser's exception hangs on to the error that is raised.
     """
-    if _is_success(status) and (amounts := usual_amounts(body)) is not None:
-        return _balance(wire, amounts, headers, looked_up_at)
     try:
         envelope = _open(body)
         if envelope.code != 0 or not _is_success(status):
@@ -164,13 +164,10 @@ def _balance(
 
 def _is_duplicate(headers: Mapping[str, str]) -> bool:
     """Whether the platform marks the reply as one it gave to an earlier request."""
-    return _is_mark(headers.get("duplicate-request")) or _is_mark(
-        headers.get("x-duplicate-request")
-    )
-
-
-def _is_mark(value: str | None) -> bool:
-    return value is not None and value.strip().lower() in {"true", "1"}
+    now, before = headers.get("duplicate-request"), headers.get("x-duplicate-request")
+    if now is None and before is None:
+        return False
+    return any(mark is not None and mark.strip().lower() in {"true", "1"} for mark in (now, before))
 
 
 def _api_error(

@@ -91,12 +91,12 @@ class AdaptiveWidth:
 
     Attributes:
         width: requests that may be under way at once, now; 1 to the `most` that the user allows.
+        due_at: when it is time to measure the loop's lag and call `tick`.
     """
 
     __slots__ = (
         "_answered",
         "_count",
-        "_due_at",
         "_ended_at",
         "_failed_s",
         "_first",
@@ -113,6 +113,7 @@ class AdaptiveWidth:
         "_trial",
         "_unloaded_s",
         "_widen_at",
+        "due_at",
         "width",
     )
 
@@ -123,7 +124,7 @@ class AdaptiveWidth:
         self._failed_s = math.inf  # typical latency when narrowing last bought nothing
         self._trial: _Trial | None = None
         self._last: _Seen | None = None
-        self._narrow_at = self._widen_at = self._due_at = -math.inf
+        self._narrow_at = self._widen_at = self.due_at = -math.inf
         self._ended_at = self._learnt_at = -math.inf  # the last attempt, and the last whole window
         self._pause_s, self._step, self._lag_s = _PAUSE_S, _WIDER, 0.0
         self._restart(-math.inf)
@@ -150,10 +151,6 @@ class AdaptiveWidth:
             self._first = 0
             self._unloaded_s = math.exp(self._logs / self._count)
 
-    def due(self, now: float) -> bool:
-        """Whether it is time to measure the loop's lag and call `tick`."""
-        return now >= self._due_at
-
     def tick(self, now: float, lag_s: float) -> None:
         """Begin, end or leave a trial, when enough has been seen.
 
@@ -161,7 +158,7 @@ class AdaptiveWidth:
             now: the time.
             lag_s: how long one turn of the event loop takes now.
         """
-        self._due_at = now + _TICK_S
+        self.due_at = now + _TICK_S
         self._lag_s = max(lag_s, self._lag_s * _LAG_FADES)
         if now > self._since and self._count and self._enough(now):
             seen = self._look(now)

@@ -71,9 +71,9 @@ class Admission:
         self.gave_up: Reason = "slot"
         self.waited_s: defaultdict[Reason, float] = defaultdict(float)
 
-    def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Bind to the loop: its clock, and its timer."""
-        self._loop = loop
+    def open(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
+        """Bind to the loop, and to its clock."""
+        self._loop, self._clock = loop, clock
 
     # ── entering ─────────────────────────────────────────────────────────────────────────────
 
@@ -102,7 +102,7 @@ class Admission:
             # One turn of the loop has passed, in which everybody may have been stopped.
             # The breaker lets its probe go all the same: it is what the others are stopped for.
             if not isinstance(answer, Pass) or not self._traffic.is_stopped(
-                max(waiter.since, self._loop.time()), probe=answer.probe
+                max(waiter.since, self._clock()), probe=answer.probe
             ):
                 return answer
             self.give_back(answer)
@@ -111,16 +111,18 @@ class Admission:
     def leave(self, now: float) -> None:
         """An attempt has ended and the policies have been told: its slot is free."""
         self._traffic.slots.release()
-        self._pump(now)
+        calls, repeats, items = self._queues
+        if calls or repeats or items or self._asleep:
+            self._pump(now)
 
     def give_back(self, passed: Pass) -> None:
         """Nothing was sent with this pass: let the next one have its slot."""
-        now = self._loop.time()
+        now = self._clock()
         self._traffic.unused(passed, now)
         self.leave(now)
 
     def _begin(self, waiter: _Waiter, nap_s: float) -> None:
-        waiter.since = now = self._loop.time()
+        waiter.since = now = self._clock()
         if nap_s > 0:
             stop = self._traffic.shut(now)
             if stop and stop.wait_s > nap_s and self._is_hopeless(waiter, stop, now):
@@ -184,7 +186,7 @@ class Admission:
         self._queues[waiter.rank].pop(waiter, None)
         turn, self.gave_up = waiter.turn, waiter.reason
         if turn.cancelled():
-            self._count_wait(waiter, self._loop.time())
+            self._count_wait(waiter, self._clock())
         elif turn.done() and isinstance(answer := turn.result(), Pass):
             self.give_back(answer)
 
@@ -192,7 +194,7 @@ class Admission:
 
     def pump(self) -> None:
         """Let through all whose turn it is, and set the timer for the next."""
-        self._pump(self._loop.time())
+        self._pump(self._clock())
 
     def _pump(self, now: float) -> None:
         calls, repeats, items = self._queues
@@ -240,7 +242,7 @@ class Admission:
 
     def refuse_hopeless(self) -> None:
         """Everybody is stopped for a while: those who have no time for that are told at once."""
-        now = self._loop.time()
+        now = self._clock()
         obstacle = self._traffic.shut(now)
         if obstacle is None:
             return
@@ -264,7 +266,7 @@ class Admission:
     def _fire(self, when: float) -> None:
         self._timer, self._due = None, math.inf
         # Loops fire early, by up to their clock's resolution.
-        self._pump(max(when, self._loop.time()))
+        self._pump(max(when, self._clock()))
 
     def close(self) -> None:
         """Cancel the timer; nobody waits any more."""

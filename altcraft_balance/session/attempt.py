@@ -50,7 +50,10 @@ async def attempt(
     result: Balance | AltcraftBalanceError
     try:
         raw = await session.transport.send(
-            wire.body, _headers(session, wire), limit_s=limit_s, fresh=fresh
+            wire.body,
+            _with_id(wire.headers) if session.settings.request_ids else wire.headers,
+            limit_s=limit_s,
+            fresh=fresh,
         )
         status, reused = raw.status, raw.reused
         result = _read(session, wire, raw)
@@ -70,11 +73,9 @@ async def attempt(
     return result, reused
 
 
-def _headers(session: Session, wire: WireRequest) -> Mapping[str, str]:
-    if not session.settings.request_ids:
-        return wire.headers
+def _with_id(headers: Mapping[str, str]) -> Mapping[str, str]:
     # Fresh for each attempt: the platform replays its first reply to an id that it knows.
-    return {**wire.headers, "Request-ID": uuid.uuid4().hex}
+    return {**headers, "Request-ID": uuid.uuid4().hex}
 
 
 def _read(session: Session, wire: WireRequest, raw: RawReply) -> Balance | AltcraftBalanceError:

@@ -69,9 +69,11 @@ def _patience_s(session: Session, error: AltcraftBalanceError, took_s: float) ->
 
 
 def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken: int) -> None:
+    traffic = session.traffic
     session.counts.answered(now - sent_at)
-    session.traffic.answered(passed, now, sent_at=sent_at, taken=taken)
-    _note_latency(session, now, sent_at)
+    traffic.answered(passed, now, sent_at, taken)
+    if traffic.adaptive:
+        _note_latency(session, now, sent_at)
 
 
 def _ended_with(
@@ -103,15 +105,14 @@ def _ended_with(
             patience_s=_patience_s(session, error, now - sent_at),
             doubt=session.witness.query is not None and not passed.call,
         )
-        if isinstance(error, AttemptTimeout) and error.maybe_sent:
+        if session.traffic.adaptive and isinstance(error, AttemptTimeout) and error.maybe_sent:
             _note_latency(session, now, sent_at, answered=False)
     if stopped:
         session.refuse_hopeless()
 
 
 def _note_latency(session: Session, now: float, sent_at: float, *, answered: bool = True) -> None:
-    traffic = session.traffic
-    if traffic.adaptive:
-        traffic.width.note(now, now - sent_at, traffic.slots.in_use, answered)
-        if traffic.width.due(now):
-            session.look_at_lag()
+    width = session.traffic.width
+    width.note(now, now - sent_at, session.traffic.slots.in_use, answered)
+    if now >= width.due_at:
+        session.look_at_lag()

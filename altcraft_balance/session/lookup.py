@@ -8,7 +8,7 @@ raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from altcraft_balance.codec.request import WireRequest
@@ -29,7 +29,7 @@ from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.telemetry.events import RetryPlanned
+from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
@@ -65,12 +65,14 @@ class Lookup:
         brake: ends it while it waits.
         call: whether a single call waits for it, or a batch.
         watch: is told when requests leave and fail.
+        naps: is called when it sleeps before a repeat: others may use its slot.
     """
 
     __slots__ = (
         "_asked",
         "_call",
         "_last_error",
+        "_naps",
         "_number",
         "_patience",
         "_progress",
@@ -88,14 +90,15 @@ class Lookup:
         self,
         session: Session,
         query: BalanceQuery,
-        *,
         started: float,
         deadline: float | None,
         brake: Brake,
         call: bool = False,
         watch: Watch | None = None,
+        naps: Callable[[], object] | None = None,
     ) -> None:
-        self._session, self._query, self._call, self._watch = session, query, call, watch
+        self._session, self._query, self._call = session, query, call
+        self._watch, self._naps = watch, naps
         self._patience = Patience(session, started, deadline, brake, call)
         self._progress = BEGUN
         self._last_error: AltcraftBalanceError | None = None
@@ -105,12 +108,17 @@ class Lookup:
     async def run(self) -> Ended:
         """Look up, with all repeats, and say how it ended."""
         session, halted = self._session, False
-        self._number = session.one_more()
+        counts, tokens = session.counts, session.tokens
+        counts.lookups += 1
+        counts.in_progress += 1
+        self._number = counts.lookups
+        if session.emit is not None:
+            session.emit(LookupStarted(lookup=self._number))
         result: Balance | AltcraftBalanceError
         try:
-            if session.tokens.is_look_due():
-                await self._patience.within(_token, session.tokens.encoder, None)
-            wire = session.tokens.current.encode(self._query)
+            if tokens.may_change and tokens.is_look_due():
+                await self._patience.within(_token, tokens.encoder, None)
+            wire = tokens.current.encode(self._query)
             result = await self._attempt(wire, _CALL if self._call else _ITEM, 0.0)
             if type(result) is not Balance:
                 result = await self._repeat(wire, result)
@@ -121,12 +129,14 @@ class Lookup:
         except AltcraftBalanceError as error:  # the query cannot be encoded
             result = error
         except asyncio.CancelledError:
-            session.counts.cancelled += 1
+            counts.cancelled += 1
             raise
         finally:
             if self._unspent:
                 session.traffic.budget.give_back(self._unspent)
-            session.one_less()
+            counts.in_progress -= 1
+            if session.drained is not None and not counts.in_progress:
+                session.drained.set()
         return self._ended(result, halted=halted)
 
     async def _repeat(
@@ -182,6 +192,8 @@ class Lookup:
     def _tell_retry(self, error: AltcraftBalanceError, wait_s: float) -> None:
         if self._watch is not None:
             self._watch.sleeps(wait_s, error)
+        if self._naps is not None and wait_s:
+            self._naps()
         if self._session.emit is not None:
             self._session.emit(
                 RetryPlanned(
@@ -256,7 +268,7 @@ class Lookup:
         return result
 
     def _may_repeat(self, result: Balance | AltcraftBalanceError, passed: Pass) -> bool:
-        """Whether it met a dead connection, the free repeat is not used up, and nothing forbids it."""
+        """Whether it met a dead connection, its free repeat is left, and nothing forbids it."""
         now = self._session.clock()
         patience = self._patience
         if isinstance(result, Balance) or not was_dead_on_arrival(result) or self._repeated:
@@ -267,9 +279,13 @@ class Lookup:
 
     def _enter_at_once(self, rank: Rank, now: float) -> Pass | None:
         """A pass, if nothing is in the way."""
-        self._patience.check()
+        patience = self._patience
+        if patience.brake.reason is not None:
+            raise Halted
         passed = self._session.admission.enter_at_once(rank, now)
-        return None if passed is None else self._in_time(passed, now)
+        if passed is None or patience.deadline is None:
+            return passed
+        return self._in_time(passed, now)
 
     async def _enter(self, rank: Rank, nap_s: float = 0.0) -> Pass:
         """A pass, after a nap, when it is our turn."""
@@ -304,7 +320,9 @@ class Lookup:
         self, wire: WireRequest, now: float, *, fresh: bool, test: bool
     ) -> Awaitable[tuple[Balance | AltcraftBalanceError, bool]]:
         """One request within its own limit and the lookup's."""
-        limit_s = self._patience.attempt_limit_s(now)
+        limit_s = self._session.settings.timeouts.attempt_s
+        if self._patience.deadline is not None:
+            limit_s = self._patience.attempt_limit_s(now)
         self._progress = self._progress.sent()
         return attempt(self._session, wire, self._number, now, limit_s, fresh=fresh, test=test)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["Obstacle", "Pass", "Rank", "Reason"]
 
@@ -37,14 +37,15 @@ class Pass:
         probe: whether it is the breaker's probe.
         paid: retry tokens that come back when it is answered.
         unpaid: whether it is a retry that goes unpaid, to find out whether retries are worth it.
+        is_test: whether it is sent for everybody's sake, to find out how the server is.
     """
 
     call: bool
     probe: bool = False
     paid: int = 0
     unpaid: bool = False
+    is_test: bool = field(init=False)
 
-    @property
-    def is_test(self) -> bool:
-        """Whether it is sent for everybody's sake, to find out how the server is."""
+    @is_test.default
+    def _is_test(self) -> bool:
         return self.probe or self.unpaid

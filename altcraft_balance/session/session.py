@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
@@ -78,7 +79,7 @@ class Session:
         self.clock: Callable[[], float] = lambda: 0.0  # until there is a loop
         self.wall: Callable[[], datetime] = utc_now
         self.state: State = "new"
-        self._drained: asyncio.Event | None = None
+        self.drained: asyncio.Event | None = None  # is set when the last lookup has ended
         self._shared_pace: SharedPace | None = None
         self.witness = Witness(self)
         self.flights = SingleFlight(self) if settings.single_flight else None
@@ -97,9 +98,9 @@ class Session:
         if isinstance(warm, bool) or not isinstance(warm, int) or warm < 0:
             raise ConfigurationError("warm must be a whole number of connections, from 0")
         self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
-        self.clock = self._loop.time
+        self.clock = _clock_of(self._loop)
         self.limits = Sweep(self._loop)
-        self.admission.open(self._loop)
+        self.admission.open(self._loop, self.clock)
         self._closed = asyncio.Event()
         self.state = "opening"
         try:
@@ -200,10 +201,10 @@ class Session:
     async def _drain(self, grace_s: float) -> None:
         if not self.counts.in_progress:
             return
-        self._drained = asyncio.Event()
+        self.drained = asyncio.Event()
         try:
             async with asyncio.timeout(grace_s):
-                await self._drained.wait()
+                await self.drained.wait()
         except TimeoutError:
             return
 
@@ -251,26 +252,10 @@ class Session:
         brake: Brake,
         call: bool = False,
         watch: Watch | None = None,
+        naps: Callable[[], object] | None = None,
     ) -> Coroutine[Any, Any, Ended]:
         """Look `query` up and say how that ended; see `Lookup`."""
-        return Lookup(
-            self, query, started=started, deadline=deadline, brake=brake, call=call, watch=watch
-        ).run()
-
-    def one_more(self) -> int:
-        """A lookup begins; its number."""
-        counts = self.counts
-        counts.lookups += 1
-        counts.in_progress += 1
-        if self.emit is not None:
-            self.emit(LookupStarted(lookup=counts.lookups))
-        return counts.lookups
-
-    def one_less(self) -> None:
-        """A lookup has ended."""
-        self.counts.in_progress -= 1
-        if self._drained is not None and not self.counts.in_progress:
-            self._drained.set()
+        return Lookup(self, query, started, deadline, brake, call, watch, naps).run()
 
     def look_at_lag(self) -> None:
         """Let the width follow the latencies, once it is known how long the loop's turns are."""
@@ -309,6 +294,13 @@ class Session:
     def _token_reloaded(self) -> None:
         if self.emit is not None:
             self.emit(TokenReloaded())
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The loop's clock; where that only asks the system's, without the call between."""
+    if getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time:
+        return time.monotonic
+    return loop.time
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

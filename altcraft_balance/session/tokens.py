@@ -33,6 +33,7 @@ class Tokens:
 
     Attributes:
         current: the encoder for the token in force.
+        may_change: whether `is_look_due` may say yes.
     """
 
     current: RequestEncoder
@@ -46,6 +47,7 @@ class Tokens:
     ) -> None:
         self._settings, self._reloaded, self._clock = settings, reloaded, clock
         self._path = settings.token.path if isinstance(settings.token, Secret) else None
+        self.may_change = self._path is not None
         self._stamp: tuple[int, int, int] | None = None
         self._look_at = 0.0
         self._readings = 0

@@ -44,6 +44,7 @@ class Pace(Protocol):
 
 _CALL: Final = Pass(call=True)
 _ITEM: Final = Pass(call=False)
+_CALL_RANK, _RETRY_RANK = Rank.CALL, Rank.RETRY  # looked up once: that takes a search
 _CLOSED: Final = BreakerState.CLOSED
 _MOST_OWED_S: Final = 1.0  # by calls, which do not wait for a batch's rate
 _BATCH_SHARE: Final = 1 / 8  # of a found rate is a batch's, however many calls there are
@@ -79,16 +80,20 @@ class Traffic:
             shut = self.shut(now, paced=self._is_paced(rank, now))
             if shut is not None:
                 return shut
-        if not self.slots.has_room(now, for_call=rank is Rank.CALL):
+        if not self.slots.has_room(now, for_call=rank is _CALL_RANK):
             free_s = self.slots.reserved_for_s(now)
             return Obstacle("slot", free_s) if free_s else _NO_SLOT
         # A probe of the breaker is sent unpaid.
-        if rank is Rank.RETRY and calm and (wait_s := self.budget.wait_s(now)):
+        if rank is _RETRY_RANK and calm and (wait_s := self.budget.wait_s(now)):
             return Obstacle("budget", wait_s)
         if self.pace is not None and (wait_s := self.pace.wait_s(now, ahead)):
             return Obstacle("rate", wait_s)
-        if rank is not Rank.CALL and calm and (wait_s := self._batch_wait_s(now)):
-            return Obstacle("rate", wait_s)
+        if rank is not _CALL_RANK and calm:
+            limit = self.rate.limit(now)
+            if (limit != math.inf or self._is_limited) and (
+                wait_s := self._batch_wait_s(now, limit)
+            ):
+                return Obstacle("rate", wait_s)
         return None
 
     def shut(self, now: float, *, paced: bool = False) -> Obstacle | None:
@@ -107,7 +112,7 @@ class Traffic:
     def _is_paced(self, rank: Rank, now: float) -> bool:
         if self.pace is not None:
             return True
-        return rank is not Rank.CALL and self.rate.limit(now) != math.inf
+        return rank is not _CALL_RANK and self.rate.limit(now) != math.inf
 
     @property
     def is_down(self) -> bool:
@@ -122,12 +127,10 @@ class Traffic:
             return False
         return self.gate.closed_s(now) > 0 or (not probe and self.breaker.wait_s(now) > 0)
 
-    def _batch_wait_s(self, now: float) -> float:
-        limit = self.rate.limit(now)
-        if limit != math.inf or self._is_limited:
-            self._batch_pace.rate_per_s = limit  # without one nothing is owed
-            self._batch_least.rate_per_s = limit * _BATCH_SHARE
-            self._is_limited = limit != math.inf
+    def _batch_wait_s(self, now: float, limit: float) -> float:
+        self._batch_pace.rate_per_s = limit  # without one nothing is owed
+        self._batch_least.rate_per_s = limit * _BATCH_SHARE
+        self._is_limited = limit != math.inf
         if not self._is_limited:
             return 0.0
         return min(self._batch_pace.wait_s(now), self._batch_least.wait_s(now))
@@ -143,9 +146,9 @@ class Traffic:
             draw: draws a number from 0 up to 1; asked in bad hours only, as is the next.
             waiting: says how many stand behind.
         """
-        call = rank is Rank.CALL
+        call = rank is _CALL_RANK
         probe = self.breaker.state is not _CLOSED and self.breaker.sent(now, draw())
-        retry = rank is Rank.RETRY and not probe
+        retry = rank is _RETRY_RANK and not probe
         paid = self.budget.spend(now, draw()) if retry else 0
         if now < self.gate.busy_until and not self._is_paced(rank, now):
             self.gate.passed(now, waiting())
@@ -170,7 +173,7 @@ class Traffic:
 
     # ── after an attempt ─────────────────────────────────────────────────────────────────────
 
-    def answered(self, passed: Pass, now: float, *, sent_at: float, taken: int) -> None:
+    def answered(self, passed: Pass, now: float, sent_at: float, taken: int) -> None:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
         self.gate.answered()
         self.budget.answered(taken)
