@@ -5,6 +5,7 @@ Each is checked where it is built, and none shows the member's address in its ``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -39,11 +40,16 @@ OUR_FIELDS: Final = frozenset(
 )
 
 
+_USUAL_EMAIL = re.compile("[!-?A-~]+@[!-?A-~]+")
+
+
 def _hide(_: object) -> str:
     return HIDDEN
 
 
 def _email(_: object, __: object, value: Any) -> None:
+    if isinstance(value, str) and _USUAL_EMAIL.fullmatch(value):
+        return
     local, at, domain = checked_key(value, "email").rpartition("@")
     if not (local and at and domain):
         raise InvalidQuery("email must have an '@' with something on both sides of it")

@@ -233,7 +233,7 @@ class Client:
         self.answers += answered
         self.latencies_s.append(latency_s)
         self.rule.note(now, latency_s, self.in_use, answered)
-        if self.rule.due(now):
+        if self.rule.due_at <= now:
             self.rule.tick(now, max(0.0, self.cpu_free_at - now) + self.cpu_s)
             self.widths.append((now, self.rule.width))
         self.in_use -= 1

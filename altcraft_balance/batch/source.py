@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from altcraft_balance.batch.begun import Begun, begin
 from altcraft_balance.errors import InvalidQuery
 from altcraft_balance.fields import sendable
+from altcraft_balance.matchings import MATCHINGS
 from altcraft_balance.models import BalanceQuery, Matching, RawMatching
 
 __all__ = ["By", "Items", "Source", "as_query", "check_source", "made_by", "stand_in"]
@@ -24,6 +25,7 @@ Items: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 
 
 _END: Final = object()
+_QUERIES: Final = (BalanceQuery, *MATCHINGS)
 
 
 class Source:
@@ -139,11 +141,9 @@ def as_query(item: Any, by: By | None) -> BalanceQuery:
     Raises:
         InvalidQuery: it is neither, and `by` cannot make a matching of it.
     """
-    if isinstance(item, BalanceQuery):
-        return item
-    if by is None or isinstance(item, Matching):
-        return BalanceQuery(item)
-    return BalanceQuery(made_by(by, item), tag=item)
+    if by is not None and not isinstance(item, _QUERIES):
+        return BalanceQuery(made_by(by, item), tag=item)
+    return item if isinstance(item, BalanceQuery) else BalanceQuery(item)
 
 
 def made_by(by: By, item: Any) -> Matching:

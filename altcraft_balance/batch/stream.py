@@ -28,6 +28,7 @@ from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Failed, Found
 from altcraft_balance.policy.classify import is_fatal
 from altcraft_balance.session.brake import Brake, Halted
+from altcraft_balance.session.lookup import Lookup
 from altcraft_balance.session.session import Session
 from altcraft_balance.validators import checked_seconds
 
@@ -93,6 +94,7 @@ class OutcomeStream:
         self._brake = Brake(self._session.brake)
         loop = asyncio.get_running_loop()
         self._run_deadline: float | None = None
+        self._has_deadline = bool(self._options.run_deadline_s or self._options.item_deadline_s)
         if self._options.run_deadline_s is not None:
             self._run_deadline = self._session.clock() + self._options.run_deadline_s
             self._timer = loop.call_at(self._run_deadline, self._run_is_over)
@@ -227,10 +229,14 @@ class OutcomeStream:
             error.with_traceback(None)
             self._window.put(session.refuse(error).as_outcome(stand_in(item), index))
             return
-        deadline = self._deadline(started)
-        ended = await session.look_up(
-            query, started=started, deadline=deadline, brake=self._brake, naps=self._one_naps
-        )
+        ended = await Lookup(
+            session,
+            query,
+            started,
+            self._deadline(started) if self._has_deadline else None,
+            self._brake,
+            naps=self._one_naps,
+        ).run()
         if ended.unsent:
             self._unsent[index] = query
             self._window.leave()

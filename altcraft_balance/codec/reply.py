@@ -54,7 +54,6 @@ def read_reply(
     status: int,
     headers: Mapping[str, str],
     body: bytes,
-    *,
     looked_up_at: datetime,
     retry_after_s: float | None = None,
     not_a_member: Collection[int] = (),

@@ -80,19 +80,22 @@ class AdaptiveRate:
     """The rate to send at so that a server with an unknown quota seldom refuses.
 
     All times are seconds of one monotonic clock. Never below 0.5 requests a second.
+
+    Attributes:
+        look_at: when the rate is to be set anew, by `limit`.
     """
 
     __slots__ = (
         "_age_s", "_answered", "_before_at", "_closed", "_event_at", "_factor", "_found",
-        "_goodput_before", "_look_at", "_open_at", "_passed", "_passed_after", "_passed_s",
+        "_goodput_before", "_open_at", "_passed", "_passed_after", "_passed_s",
         "_pause_s", "_proven", "_proven_at", "_rate", "_refused", "_refused_at", "_resumed_at",
-        "_seen", "_sent", "_start", "_state", "_stored", "_stores", "_trial", "_trusted",
+        "_seen", "_sent", "_start", "_state", "_stored", "_stores", "_trial", "_trusted", "look_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = _State.FREE
         self._rate = self._passed = math.inf  # what is allowed now, and what surely passed
-        self._look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
+        self.look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
         self._before_at = self._refused_at = -math.inf  # the refusal before; a request of the last
         self._closed = self._trusted = False
         self._trial = self._stores = False  # whether the bucket is being tested, and passed as one
@@ -107,9 +110,14 @@ class AdaptiveRate:
 
     def limit(self, now: float) -> float:
         """Requests a second that batch items may be sent at now; `math.inf` for no limit."""
-        if now >= self._look_at:
+        if now >= self.look_at:
             self._look(now)
         return self._rate
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether there is a limit, as of the last look."""
+        return self._rate != math.inf
 
     def sent(self, now: float) -> None:
         """Count one request that is sent."""
@@ -135,7 +143,7 @@ class AdaptiveRate:
                 self._refusal_begins(now, sent_at)
             self._event_at, self._pause_s, self._closed = now, pause_s, True
         self._refused += 1
-        self._look_at = self._open_at = max(self._open_at, now + pause_s)
+        self.look_at = self._open_at = max(self._open_at, now + pause_s)
 
     def stopped(self, now: float) -> None:
         """An outage begins: the server answers nothing any more."""
@@ -182,7 +190,7 @@ class AdaptiveRate:
         self._rate = self._now_allowed(now)
         self._passed = min(before, self._rate)
         free = self._state is _State.FREE
-        self._look_at = now + (_FREE_LOOK_S if free else max(_LOOK_S, 2.0 / self._rate))
+        self.look_at = now + (_FREE_LOOK_S if free else max(_LOOK_S, 2.0 / self._rate))
 
     def _resume(self, now: float) -> None:
         self._closed = False

@@ -29,34 +29,22 @@ class Progress:
     Attributes:
         attempts: attempts that count against ``max_attempts``.
         put_off: requests that cost no attempt: throttled ones, and tests of the server.
-        requests: all that was sent, those, free repeats and tests of the server included.
     """
 
     attempts: int = 0
     put_off: int = 0
-    requests: int = 0
 
     def attempted(self) -> Progress:
         """With one attempt more."""
-        if self is _SENT_ONCE:
-            return _ANSWERED_AT_ONCE
-        return Progress(self.attempts + 1, self.put_off, self.requests)
+        return Progress(self.attempts + 1, self.put_off)
 
     def spared(self) -> Progress:
         """With one request more that costs no attempt."""
-        return Progress(self.attempts, self.put_off + 1, self.requests)
-
-    def sent(self) -> Progress:
-        """With one request more."""
-        if self is BEGUN:
-            return _SENT_ONCE
-        return Progress(self.attempts, self.put_off, self.requests + 1)
+        return Progress(self.attempts, self.put_off + 1)
 
 
-#: A lookup that has sent nothing yet. Nearly all take the same two steps: those are made once.
+#: Where every lookup begins; nearly all come no further.
 BEGUN: Final = Progress()
-_SENT_ONCE: Final = Progress(requests=1)
-_ANSWERED_AT_ONCE: Final = Progress(attempts=1, requests=1)
 
 
 @frozen
@@ -91,7 +79,7 @@ def after_failure(
 
     Args:
         policy: the limits.
-        progress: how far the lookup had come before this attempt; its request counts already.
+        progress: how far the lookup had come before this attempt.
         error: how the attempt ended.
         left_s: seconds until the lookup's deadline; None without one.
         draw: a number from 0 up to 1, drawn by the caller.

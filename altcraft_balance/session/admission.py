@@ -82,6 +82,8 @@ class Admission:
         calls, repeats, items = self._queues
         if calls or repeats or items:
             return None
+        if (passed := self._traffic.admit_freely(rank, now)) is not None:
+            return passed
         if self._traffic.obstacle(rank, now) is not None:
             return None
         return self._traffic.admit(rank, now, self._draw, self._standing)

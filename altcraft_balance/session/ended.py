@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import define
 
 from altcraft_balance.errors import AltcraftBalanceError, ApiError, RateLimited
 from altcraft_balance.models import Balance, BalanceQuery, Failed, Found, Outcome
@@ -11,7 +11,7 @@ from altcraft_balance.telemetry.events import LookupEnded
 __all__ = ["Ended"]
 
 
-@frozen
+@define(eq=False)  # not frozen: a batch makes one for every item, and setting is twice as slow then
 class Ended:
     """How a lookup ended: `balance` or `error`.
 
@@ -25,8 +25,8 @@ class Ended:
     attempts: int = 0
     requests: int = 0
     elapsed_s: float = 0.0
-    halted: bool = field(default=False, kw_only=True)
-    unsent: bool = field(default=False, kw_only=True)
+    halted: bool = False
+    unsent: bool = False
 
     def as_event(self, lookup: int) -> LookupEnded:
         """This end as an event, of the lookup with that number."""

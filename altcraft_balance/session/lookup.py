@@ -3,12 +3,15 @@
 A slot is held for the attempt alone; a lookup that sleeps before a repeat holds nothing.
 Whatever goes wrong with the lookup is a value here (`Ended`), not an exception: single calls
 raise it, batches hand it out. Only a cancel and a bug go through as exceptions.
+
+A lookup that meets no trouble is `run` and `_exchange`, two coroutines that are longer than others
+for it; whatever is not usual is in functions of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from altcraft_balance.codec.request import WireRequest
@@ -20,16 +23,17 @@ from altcraft_balance.errors import (
 )
 from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
-from altcraft_balance.policy.retry import BEGUN, Stop, after_failure
+from altcraft_balance.policy.retry import BEGUN, Stop, after_failure, attempt_limit_s
 from altcraft_balance.session.admission import Refusal
-from altcraft_balance.session.attempt import attempt
+from altcraft_balance.session.attempt import understood, with_id
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
+from altcraft_balance.telemetry.events import AttemptEnded, LookupStarted, RetryPlanned
+from altcraft_balance.transport.port import SendFailed
 
 if TYPE_CHECKING:
     from altcraft_balance.session.session import Session
@@ -70,17 +74,20 @@ class Lookup:
 
     __slots__ = (
         "_asked",
+        "_brake",
         "_call",
+        "_deadline",
         "_last_error",
         "_naps",
         "_number",
-        "_patience",
         "_progress",
         "_query",
         "_renewed",
         "_repeated",
+        "_requests",
         "_session",
         "_spare",
+        "_started",
         "_taken",
         "_unspent",
         "_watch",
@@ -98,16 +105,16 @@ class Lookup:
         naps: Callable[[], object] | None = None,
     ) -> None:
         self._session, self._query, self._call = session, query, call
+        self._started, self._deadline, self._brake = started, deadline, brake
         self._watch, self._naps = watch, naps
-        self._patience = Patience(session, started, deadline, brake, call)
-        self._progress = BEGUN
+        self._progress, self._requests = BEGUN, 0
         self._last_error: AltcraftBalanceError | None = None
         self._renewed = self._repeated = self._asked = self._spare = False
         self._taken = self._unspent = 0
 
-    async def run(self) -> Ended:
+    async def run(self) -> Ended:  # noqa: C901 - each coroutine more costs a microsecond
         """Look up, with all repeats, and say how it ended."""
-        session, halted = self._session, False
+        session, halted, rank = self._session, False, _CALL if self._call else _ITEM
         counts, tokens = session.counts, session.tokens
         counts.lookups += 1
         counts.in_progress += 1
@@ -116,12 +123,19 @@ class Lookup:
             session.emit(LookupStarted(lookup=self._number))
         result: Balance | AltcraftBalanceError
         try:
-            if tokens.may_change and tokens.is_look_due():
-                await self._patience.within(_token, tokens.encoder, None)
+            if tokens.may_change:
+                await self._look_at_token()
             wire = tokens.current.encode(self._query)
-            result = await self._attempt(wire, _CALL if self._call else _ITEM, 0.0)
+            now = session.clock()
+            passed = self._enter_at_once(rank, now)
+            if passed is None or passed.is_test:
+                result = await self._attempt(wire, passed, rank, 0.0)
+            else:  # as in all good hours
+                self._asked = True
+                result = await self._exchange(wire, passed, now, passed.paid)
             if type(result) is not Balance:
                 result = await self._repeat(wire, result)
+            session.witness.query = self._query
         except Halted:
             halted, result = True, self._patience.why_halted(self._last_error)
         except Over as over:
@@ -139,6 +153,11 @@ class Lookup:
                 session.drained.set()
         return self._ended(result, halted=halted)
 
+    async def _look_at_token(self) -> None:
+        tokens = self._session.tokens
+        if tokens.is_look_due():
+            await self._patience.within(_token, tokens.encoder, None)
+
     async def _repeat(
         self, wire: WireRequest, result: Balance | AltcraftBalanceError
     ) -> Balance | AltcraftBalanceError:
@@ -153,7 +172,8 @@ class Lookup:
                 if not self._call:
                     throttled = classify(result) is What.THROTTLED
                     rank = _ITEM if throttled else Rank.RETRY
-            result = await self._attempt(wire, rank, nap_s)
+            passed = None if nap_s else self._enter_at_once(rank, self._session.clock())
+            result = await self._attempt(wire, passed, rank, nap_s)
         return result
 
     def _decide(self, error: AltcraftBalanceError) -> float:
@@ -163,12 +183,12 @@ class Lookup:
             session.settings.retry,
             self._progress,
             error,
-            left_s=self._patience.left_s(session.clock()),
+            left_s=None if self._deadline is None else self._deadline - session.clock(),
             draw=session.rng.random(),
             spare=self._spare,
         )
         self._progress, self._last_error = decision.progress, error
-        brake = self._patience.brake
+        brake = self._brake
         if isinstance(brake.reason, ClientClosed) and error.transient:
             raise Halted  # it was most likely cut off
         if isinstance(decision, Stop):
@@ -207,21 +227,14 @@ class Lookup:
     # ── one attempt ──────────────────────────────────────────────────────────────────────────
 
     async def _attempt(
-        self, wire: WireRequest, rank: Rank, nap_s: float
+        self, wire: WireRequest, passed: Pass | None, rank: Rank, nap_s: float
     ) -> Balance | AltcraftBalanceError:
-        """One attempt, when it is allowed; in good hours that is at once."""
-        session, self._spare = self._session, False
-        now = session.clock()
-        passed = None if nap_s else self._enter_at_once(rank, now)
+        """One attempt, with the pass that it has or when it is allowed."""
+        self._spare = False
         if passed is None or passed.is_test:
             passed = await self._admitted(passed, rank, nap_s)
-            now = session.clock()
         self._asked, self._taken = True, self._taken + passed.paid
-        result = await self._exchange(wire, passed, now, self._taken)
-        if type(result) is Balance:
-            self._progress = self._progress.attempted()
-            session.witness.query = self._query
-        return result
+        return await self._exchange(wire, passed, self._session.clock(), self._taken)
 
     async def _admitted(self, passed: Pass | None, rank: Rank, nap_s: float) -> Pass:
         """Leave to attempt, after as many tests of the server as it takes until it is well."""
@@ -250,40 +263,79 @@ class Lookup:
         self, wire: WireRequest, passed: Pass, sent_at: float, taken: int, *, test: bool = False
     ) -> Balance | AltcraftBalanceError:
         """One request inside a slot, and its free repeat on a fresh connection."""
-        session = self._session
+        session, settings = self._session, self._session.settings
         paid, self._unspent = passed.paid + self._unspent, 0
         if self._watch is not None:
             self._watch.sent()
-        ended: Balance | AltcraftBalanceError | None = None
+        result: Balance | AltcraftBalanceError
+        ended, now, fresh = None, sent_at, False
         try:
-            result, reused = await self._ask(wire, sent_at, fresh=False, test=test)
-            if type(result) is not Balance and reused and self._may_repeat(result, passed):
-                self._repeated = True
+            while True:
+                self._requests += 1
+                session.counts.sent(now)
+                limit_s, status = settings.timeouts.attempt_s, None
+                if self._deadline is not None:
+                    limit_s = attempt_limit_s(limit_s, self._deadline - now)
+                headers = with_id(wire.headers) if settings.request_ids else wire.headers
+                try:
+                    raw = await session.transport.send(
+                        wire.body, headers, limit_s=limit_s, fresh=fresh
+                    )
+                    status, reused = raw.status, raw.reused
+                    result = understood(settings, wire, raw)
+                except SendFailed as failed:
+                    result, reused = failed.error, failed.reused and not failed.began
+                if session.emit is not None:
+                    self._tell_attempt(result, now, status, fresh=fresh, test=test)
+                if type(result) is Balance or fresh or not reused:
+                    break
+                now = session.clock()
+                if not self._may_repeat(result, passed, now):
+                    break
+                self._repeated = fresh = True
                 session.counts.free_repeats += 1
-                session.traffic.spend(session.clock())
-                result, _ = await self._ask(wire, session.clock(), fresh=True, test=test)
+                session.traffic.spend(now)
             ended = result
         finally:
             finish(session, passed, ended, sent_at, taken, paid)
         return result
 
-    def _may_repeat(self, result: Balance | AltcraftBalanceError, passed: Pass) -> bool:
+    def _tell_attempt(
+        self,
+        result: Balance | AltcraftBalanceError,
+        began: float,
+        status: int | None,
+        *,
+        fresh: bool,
+        test: bool,
+    ) -> None:
+        session = self._session
+        if session.emit is not None:
+            session.emit(
+                AttemptEnded(
+                    lookup=self._number,
+                    elapsed_s=session.clock() - began,
+                    status=status,
+                    kind=None if isinstance(result, Balance) else result.kind,
+                    free_repeat=fresh,
+                    test=test,
+                )
+            )
+
+    def _may_repeat(self, result: Balance | AltcraftBalanceError, passed: Pass, now: float) -> bool:
         """Whether it met a dead connection, its free repeat is left, and nothing forbids it."""
-        now = self._session.clock()
-        patience = self._patience
         if isinstance(result, Balance) or not was_dead_on_arrival(result) or self._repeated:
             return False
-        if patience.brake.reason is not None or patience.is_hopeless(now):
+        if self._brake.reason is not None or self._patience.is_hopeless(now):
             return False
         return not self._session.traffic.is_stopped(now, probe=passed.probe)
 
     def _enter_at_once(self, rank: Rank, now: float) -> Pass | None:
         """A pass, if nothing is in the way."""
-        patience = self._patience
-        if patience.brake.reason is not None:
+        if self._brake.reason is not None:
             raise Halted
         passed = self._session.admission.enter_at_once(rank, now)
-        if passed is None or patience.deadline is None:
+        if passed is None or self._deadline is None:
             return passed
         return self._in_time(passed, now)
 
@@ -316,15 +368,10 @@ class Lookup:
             failure=session.counts.last_failure,
         )
 
-    def _ask(
-        self, wire: WireRequest, now: float, *, fresh: bool, test: bool
-    ) -> Awaitable[tuple[Balance | AltcraftBalanceError, bool]]:
-        """One request within its own limit and the lookup's."""
-        limit_s = self._session.settings.timeouts.attempt_s
-        if self._patience.deadline is not None:
-            limit_s = self._patience.attempt_limit_s(now)
-        self._progress = self._progress.sent()
-        return attempt(self._session, wire, self._number, now, limit_s, fresh=fresh, test=test)
+    @property
+    def _patience(self) -> Patience:
+        """What is asked where a lookup waits; most never do."""
+        return Patience(self._session, self._started, self._deadline, self._brake, self._call)
 
     async def _has_new_token(self, wire: WireRequest, error: AltcraftBalanceError) -> bool:
         """Whether a 401 has brought another token; a lookup asks for that once."""
@@ -345,24 +392,17 @@ class Lookup:
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _ended(self, result: Balance | AltcraftBalanceError, *, halted: bool) -> Ended:
-        progress, session = self._progress, self._session
-        elapsed_s = session.clock() - self._patience.started
+        session, attempts, requests = self._session, self._progress.attempts, self._requests
+        elapsed_s = session.clock() - self._started
         if isinstance(result, Balance):
             session.counts.found += 1
-            ended = Ended(result, None, progress.attempts, progress.requests, elapsed_s)
+            ended = Ended(result, None, attempts + 1, requests, elapsed_s)
         else:
             session.counts.failed[result.kind] += 1
-            if result is not self._patience.brake.reason:
-                result.attempts, result.elapsed_s = progress.attempts, elapsed_s
-            ended = Ended(
-                None,
-                result,
-                progress.attempts,
-                progress.requests,
-                elapsed_s,
-                halted=halted,
-                unsent=halted and not self._asked,
-            )
+            if result is not self._brake.reason:
+                result.attempts, result.elapsed_s = attempts, elapsed_s
+            unsent = halted and not self._asked
+            ended = Ended(None, result, attempts, requests, elapsed_s, halted, unsent)
         if session.emit is not None:
             session.emit(ended.as_event(self._number))
         return ended

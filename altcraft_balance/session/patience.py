@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed
-from altcraft_balance.policy.retry import attempt_limit_s
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.refused import Phase, late
 
@@ -49,14 +48,6 @@ class Patience:
     ) -> None:
         self._session, self._call = session, call
         self.started, self.deadline, self.brake = started, deadline, brake
-
-    def left_s(self, now: float) -> float | None:
-        """Seconds until the deadline; None without one."""
-        return None if self.deadline is None else self.deadline - now
-
-    def attempt_limit_s(self, now: float) -> float:
-        """Seconds that an attempt may take that is sent now."""
-        return attempt_limit_s(self._session.settings.timeouts.attempt_s, self.left_s(now))
 
     def is_hopeless(self, now: float) -> bool:
         """Whether so much was waited that no answer has ever come as fast as it would have to."""

@@ -27,29 +27,30 @@ class Semaphore:
         most: as given.
         width: slots that may be in use now; those in use beyond it are not taken away.
         in_use: slots in use.
+        reserved_until: until this moment a batch leaves some for single calls.
     """
 
-    __slots__ = ("_reserve_until", "in_use", "most", "width")
+    __slots__ = ("in_use", "most", "reserved_until", "width")
 
     def __init__(self, most: int) -> None:
         self.most = self.width = most
         self.in_use = 0
-        self._reserve_until = -math.inf
+        self.reserved_until = -math.inf
 
     def reserved(self, now: float) -> int:
         """Slots that a batch may not take now."""
-        if now >= self._reserve_until:
+        if now >= self.reserved_until:
             return 0
         return min(max(1, self.width // _RESERVED_SHARE), self.width - 1)
 
     def reserved_for_s(self, now: float) -> float:
         """Seconds until a slot that is only reserved is a batch's as well; 0.0: there is none."""
-        return self._reserve_until - now if self.in_use < self.width and self.reserved(now) else 0.0
+        return self.reserved_until - now if self.in_use < self.width and self.reserved(now) else 0.0
 
     def has_room(self, now: float, *, for_call: bool) -> bool:
         """Whether one more may be taken, by a single call or by a batch."""
         free = self.width - self.in_use
-        if for_call or now >= self._reserve_until:
+        if for_call or now >= self.reserved_until:
             return free > 0
         return free > self.reserved(now)
 
@@ -57,7 +58,7 @@ class Semaphore:
         """Take a slot, for which there is room."""
         self.in_use += 1
         if for_call:
-            self._reserve_until = now + _RESERVED_FOR_S
+            self.reserved_until = now + _RESERVED_FOR_S
 
     def release(self) -> None:
         """Give a slot back."""

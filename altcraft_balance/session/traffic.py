@@ -73,6 +73,31 @@ class Traffic:
 
     # ── before an attempt ────────────────────────────────────────────────────────────────────
 
+    def admit_freely(self, rank: Rank, now: float) -> Pass | None:
+        """Let one of this rank through in a good hour, when there is nothing to be asked.
+
+        None: `obstacle` has to be asked. What it does is what `admit` would do then.
+        """
+        slots, rate, call = self.slots, self.rate, rank is _CALL_RANK
+        if (
+            rank is _RETRY_RANK
+            or self.pace is not None
+            or self.breaker.state is not _CLOSED
+            or now < self.gate.busy_until
+            or slots.in_use >= slots.width
+            or self._is_limited
+        ):
+            return None
+        if call:
+            slots.take(now, for_call=True)
+            rate.sent(now)
+            return _CALL
+        if now < slots.reserved_until or now >= rate.look_at or rate.is_limiting:
+            return None
+        slots.in_use += 1
+        rate.sent(now)
+        return _ITEM
+
     def obstacle(self, rank: Rank, now: float, ahead: int = 0) -> Obstacle | None:
         """What keeps the next of this rank from being sent now; None when nothing does."""
         calm = self.breaker.state is _CLOSED
@@ -175,12 +200,15 @@ class Traffic:
 
     def answered(self, passed: Pass, now: float, sent_at: float, taken: int) -> None:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
-        self.gate.answered()
-        self.budget.answered(taken)
+        # Most policies have nothing to forget.
+        if self.gate.has_closed:
+            self.gate.answered()
+        if not self.budget.is_whole:
+            self.budget.answered(taken)
         if passed.unpaid:
             self.budget.trust()
         self.rate.answered(now, sent_at)  # the return after an outage is gentle in any case
-        if self.breaker.answered(probe=passed.probe):
+        if (passed.probe or self.breaker.failures) and self.breaker.answered(probe=passed.probe):
             self._recovered(now)
 
     def throttled(

@@ -25,7 +25,10 @@ def postgres(one_postgres, tmp_path, monkeypatch):
     """One that answers and has no table; its URL has a password, which it does not look at."""
     one_postgres.start()
     with psycopg.connect(one_postgres.url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
+        # Others' too: it is the whole suite's server, and `status` looks into every schema.
+        theirs = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        for (schema,) in connection.execute(f"SELECT nspname FROM pg_namespace WHERE {theirs}"):
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
         connection.execute("CREATE SCHEMA public")
     monkeypatch.setenv("MY_DSN", one_postgres.url.replace("postgres@", "postgres:canary@"))
     monkeypatch.chdir(tmp_path)

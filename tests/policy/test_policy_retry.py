@@ -34,7 +34,6 @@ AGAIN = [
     # error, progress before, seconds left, wait (half of the bound is drawn), progress after
     (BROKEN, Progress(), None, 0.5, Progress(attempts=1)),
     (BROKEN, Progress(attempts=1), None, 1.0, Progress(attempts=2)),
-    (BROKEN, Progress(requests=5), None, 0.5, Progress(attempts=1, requests=5)),
     (BROKEN, Progress(put_off=2), None, 0.5, Progress(attempts=1, put_off=2)),
     (BROKEN, Progress(attempts=1, put_off=40), None, 1.0, Progress(2, put_off=40)),
     (BROKEN, Progress(), 0.51, 0.5, Progress(attempts=1)),
@@ -61,7 +60,7 @@ def test_a_failure_that_may_pass_is_repeated_after_a_wait(error, before, left_s,
 
 STOP = [
     (FINAL, Progress(), Progress(attempts=1)),
-    (FINAL, Progress(attempts=1, put_off=3, requests=4), Progress(2, 3, 4)),
+    (FINAL, Progress(attempts=1, put_off=3), Progress(2, 3)),
     (BROKEN, Progress(attempts=2), Progress(attempts=3)),
     (trouble(1.0), Progress(attempts=2), Progress(attempts=3)),
     (throttled(MAX_PAUSE_S + 0.1), Progress(), Progress(put_off=1)),
@@ -137,13 +136,12 @@ def test_every_decision_keeps_the_rules(most, attempts, times, asked_s, left_s, 
 
     How long a throttled lookup waits is the gate's to say; it is not kept if that does not fit.
     """
-    error, before = make(asked_s), Progress(attempts, times, requests=attempts + times + 1)
+    error, before = make(asked_s), Progress(attempts, times)
     decision = after_failure(
         RetryPolicy(max_attempts=most), before, error, left_s=left_s, draw=draw
     )
     grown = decision.progress
     assert (grown.attempts - attempts) + (grown.put_off - times) == 1
-    assert grown.requests == before.requests
     if isinstance(decision, Again):
         asked_for_s = error.retry_after_s or 0
         assert decision.wait_s == 0 if make is throttled else decision.wait_s >= asked_for_s
@@ -163,13 +161,12 @@ def test_an_attempt_ends_with_the_lookup_at_the_latest(left_s, limit_s):
 @pytest.mark.parametrize(
     ("step", "after"),
     [
-        (Progress.attempted, Progress(2, 2, 3)),
-        (Progress.spared, Progress(1, 3, 3)),
-        (Progress.sent, Progress(1, 2, 4)),
+        (Progress.attempted, Progress(2, 2)),
+        (Progress.spared, Progress(1, 3)),
     ],
 )
 def test_progress_counts_one_thing_at_a_time(step, after):
-    """Attempts, throttled answers and requests are counted apart, in new values."""
-    before = Progress(attempts=1, put_off=2, requests=3)
+    """Attempts and throttled answers are counted apart, in new values."""
+    before = Progress(attempts=1, put_off=2)
     assert step(before) == after
-    assert before == Progress(1, 2, 3)
+    assert before == Progress(1, 2)

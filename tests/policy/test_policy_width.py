@@ -40,7 +40,7 @@ class Loop:
             took_s = latency_s(used)
             self.now += every_s or took_s / used
             self.width.note(self.now, took_s, used, answers(used))
-            if self.width.due(self.now):
+            if self.width.due_at <= self.now:
                 self.width.tick(self.now, lag_s)
                 self.widths.append(self.width.width)
 
@@ -250,7 +250,7 @@ def test_the_width_stays_within_its_bounds(most, seen, times):
         now += passed_s
         for _ in range(times):
             width.note(now, took_s, width.width, answered)
-        if width.due(now):
+        if width.due_at <= now:
             width.tick(now, lag_s)
         assert 1 <= width.width <= most
 

@@ -19,7 +19,7 @@ class Bursts:
 
     def end(self, latency_s: float, in_use: int) -> None:
         self.width.note(self.now, latency_s, in_use)
-        if self.width.due(self.now):
+        if self.width.due_at <= self.now:
             self.width.tick(self.now, 0.0)
         self.widths.append(self.width.width)
 
