@@ -58,7 +58,12 @@ class Source:
         None: the source has ended, or has to be waited for, which is for `take` to do.
         """
         if self._plain is not None:
-            return self._counted(next(self._plain, _END))
+            item = next(self._plain, _END)
+            if item is _END:
+                self._plain = None  # an ended source is not asked again
+                return None
+            self.taken += 1
+            return self.taken - 1, item
         if self._async is None or self._is_pulled:
             return None
         pull = begin(anext(self._async, _END))
@@ -98,7 +103,7 @@ class Source:
 
     def _counted(self, item: Any) -> tuple[int, Any] | None:
         if item is _END:
-            self._plain = self._async = None  # an ended source is not asked again
+            self._async = None
             return None
         self.taken += 1
         return self.taken - 1, item

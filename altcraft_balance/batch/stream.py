@@ -28,6 +28,7 @@ from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Failed, Found
 from altcraft_balance.policy.classify import is_fatal
 from altcraft_balance.session.brake import Brake, Halted
+from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.lookup import Lookup
 from altcraft_balance.session.session import Session
 from altcraft_balance.validators import checked_seconds
@@ -171,10 +172,18 @@ class OutcomeStream:
         """Take and look up, one item after another, until the source or the run ends."""
         try:
             while (taken := self._take_at_once() or await self._take()) is not None:
+                index, item = taken
                 self._idle -= 1
                 if not self._idle:
                     self._start_another()
-                await self._handle(*taken)
+                started = self._session.clock()
+                query = self._query(index, item)
+                if query is not None:
+                    deadline = self._deadline(started) if self._has_deadline else None
+                    lookup = Lookup(
+                        self._session, query, started, deadline, self._brake, naps=self._one_naps
+                    )
+                    self._ended(index, query, await lookup.run())
                 self._idle += 1
         except Halted:
             return
@@ -220,29 +229,22 @@ class OutcomeStream:
             self._window.leave()
         return taken
 
-    async def _handle(self, index: int, item: Any) -> None:
-        session = self._session
-        started = session.clock()
+    def _query(self, index: int, item: Any) -> BalanceQuery | None:
+        """What is asked about `item`; None: none can be made of it, which is its outcome."""
         try:
-            query = as_query(item, self._options.by)
+            return as_query(item, self._options.by)
         except InvalidQuery as error:
-            error.with_traceback(None)
-            self._window.put(session.refuse(error).as_outcome(stand_in(item), index))
-            return
-        ended = await Lookup(
-            session,
-            query,
-            started,
-            self._deadline(started) if self._has_deadline else None,
-            self._brake,
-            naps=self._one_naps,
-        ).run()
+            trouble = error.with_traceback(None)
+        self._window.put(self._session.refuse(trouble).as_outcome(stand_in(item), index))
+        return None
+
+    def _ended(self, index: int, query: BalanceQuery, ended: Ended) -> None:
         if ended.unsent:
             self._unsent[index] = query
             self._window.leave()
             return
         self._window.put(ended.as_outcome(query, index))
-        if ended.error is not None and is_fatal(ended.error, session.settings.fatal_codes):
+        if ended.error is not None and is_fatal(ended.error, self._session.settings.fatal_codes):
             self._brake.pull(ended.error)
 
     def _deadline(self, started: float) -> float | None:

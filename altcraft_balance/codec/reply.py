@@ -32,7 +32,7 @@ from altcraft_balance.errors import (
 from altcraft_balance.models import Balance
 from altcraft_balance.secret import HiddenBytes, redact
 
-__all__ = ["read_reply"]
+__all__ = ["read_reply", "read_usual"]
 
 _FIRST: Final = (b"{", b"<")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -47,6 +47,27 @@ _HINTS: Final = {
     404: "is base_url right, and is the platform v75 or newer?",
     407: "the proxy wants credentials",
 }
+
+
+def read_usual(
+    wire: WireRequest,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    looked_up_at: datetime,
+) -> Balance | None:
+    """What `read_reply` gives, if the reply is just as documented, a balance; None: ask it.
+
+    Args:
+        wire: the request that it answers.
+        status: the HTTP status.
+        headers: the reply's headers, asked for by lower-case names.
+        body: the decoded body.
+        looked_up_at: when the reply came (aware, UTC).
+    """
+    if not 200 <= status < 300 or (amounts := usual_amounts(body)) is None:
+        return None
+    return _balance(wire, amounts, headers, looked_up_at)
 
 
 def read_reply(
@@ -75,8 +96,6 @@ def read_reply(
         HttpStatusError: a status outside 2xx without an error in an envelope.
         UnexpectedReply: anything else that is not the documented envelope.
     """
-    if _is_success(status) and (amounts := usual_amounts(body)) is not None:
-        return _balance(wire, amounts, headers, looked_up_at)
     outcome = _understood(wire, status, headers, body, looked_up_at)
     if isinstance(outcome, Balance):
         return outcome

@@ -40,11 +40,6 @@ class Budget:
         self._probe_at = -math.inf
         self._probed_since = math.inf  # the first probe in vain since the last answer
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether no token is missing and no probe is remembered: then answers change nothing."""
-        return self.tokens == CAPACITY and self._probed_since == math.inf
-
     def take(self) -> int:
         """The tokens for one retry, taken; 0 when there are not enough of them."""
         if self.tokens < RETRY_COST:

@@ -82,19 +82,21 @@ class AdaptiveRate:
     All times are seconds of one monotonic clock. Never below 0.5 requests a second.
 
     Attributes:
-        look_at: when the rate is to be set anew, by `limit`.
+        rate_per_s: the limit as of the last look; `math.inf`: none.
+        look_at: when the next look is due, which `limit` takes.
     """
 
     __slots__ = (
         "_age_s", "_answered", "_before_at", "_closed", "_event_at", "_factor", "_found",
         "_goodput_before", "_open_at", "_passed", "_passed_after", "_passed_s",
-        "_pause_s", "_proven", "_proven_at", "_rate", "_refused", "_refused_at", "_resumed_at",
+        "_pause_s", "_proven", "_proven_at", "_refused", "_refused_at", "_resumed_at",
         "_seen", "_sent", "_start", "_state", "_stored", "_stores", "_trial", "_trusted", "look_at",
+        "rate_per_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = _State.FREE
-        self._rate = self._passed = math.inf  # what is allowed now, and what surely passed
+        self.rate_per_s = self._passed = math.inf  # what is allowed now, and what surely passed
         self.look_at = self._event_at = self._open_at = self._resumed_at = -math.inf
         self._before_at = self._refused_at = -math.inf  # the refusal before; a request of the last
         self._closed = self._trusted = False
@@ -112,12 +114,7 @@ class AdaptiveRate:
         """Requests a second that batch items may be sent at now; `math.inf` for no limit."""
         if now >= self.look_at:
             self._look(now)
-        return self._rate
-
-    @property
-    def is_limiting(self) -> bool:
-        """Whether there is a limit, as of the last look."""
-        return self._rate != math.inf
+        return self.rate_per_s
 
     def sent(self, now: float) -> None:
         """Count one request that is sent."""
@@ -186,11 +183,11 @@ class AdaptiveRate:
             self._resume(now)
         elif now > self._seen[-1].at:
             self._note(now)
-        before = self._rate
-        self._rate = self._now_allowed(now)
-        self._passed = min(before, self._rate)
+        before = self.rate_per_s
+        self.rate_per_s = self._now_allowed(now)
+        self._passed = min(before, self.rate_per_s)
         free = self._state is _State.FREE
-        self.look_at = now + (_FREE_LOOK_S if free else max(_LOOK_S, 2.0 / self._rate))
+        self.look_at = now + (_FREE_LOOK_S if free else max(_LOOK_S, 2.0 / self.rate_per_s))
 
     def _resume(self, now: float) -> None:
         self._closed = False
@@ -201,7 +198,7 @@ class AdaptiveRate:
 
     def _note(self, now: float) -> None:
         last = self._seen[-1]
-        allowed = 0.0 if self._state is _State.FREE else self._rate * (now - last.at)
+        allowed = 0.0 if self._state is _State.FREE else self.rate_per_s * (now - last.at)
         if self._sent - last.sent >= _IN_USE * allowed:  # else the rate is not what limits
             self._age_s += min(now - last.at, _LONGEST_STEP_S)
         self._seen.append(_Seen(now, self._sent, self._answered, last.allowed + allowed))
@@ -250,7 +247,7 @@ class AdaptiveRate:
             # It is closed for longer than it said, which tells nothing of the rate.
             self._state, self._factor = _State.CLIMB, _CLIMB
             proven = _PROVEN * self._proven if self._passed_after else 0.0
-            self._start = max(_SLOWEST, self._rate / 2.0, proven)
+            self._start = max(_SLOWEST, self.rate_per_s / 2.0, proven)
             return
         accepted = self._sent_until(sent_at)
         mean = accepted / (sent_at - self._before_at)
@@ -274,7 +271,7 @@ class AdaptiveRate:
     def _refused_above(self, found: float) -> None:
         was = self._found
         found = max(min(found, self._passed), _LESS_PROBED * was)
-        self._trusted = abs(found - was) <= _NEAR * was or found >= (1 - _NEAR) * self._rate
+        self._trusted = abs(found - was) <= _NEAR * was or found >= (1 - _NEAR) * self.rate_per_s
         self._trial = self._trusted and not self._stores and self._passed > _WIDE * found
         self._found = _TRIAL * found if self._trial else found
 

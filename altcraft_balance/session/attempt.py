@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from altcraft_balance.codec.reply import read_reply
+from altcraft_balance.codec.reply import read_reply, read_usual
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Balance
@@ -33,6 +33,8 @@ def understood(
 ) -> Balance | AltcraftBalanceError:
     """The balance in the reply to `wire`, or the error that it is."""
     now = datetime.now(UTC)
+    if (balance := read_usual(wire, raw.status, raw.headers, raw.body, now)) is not None:
+        return balance
     wish = raw.headers.get("retry-after")
     retry_after_s = None
     if wish is not None:

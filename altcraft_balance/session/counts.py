@@ -28,11 +28,6 @@ class Counts:
         self.peaks = Peaks()
         self.latency, self.fastest_s, self.recent_s = Histogram(), math.inf, 0.0
 
-    def sent(self, now: float) -> None:
-        """A request leaves."""
-        self.requests += 1
-        self.peaks.sent(now)
-
     def answered(self, latency_s: float) -> None:
         """A healthy server answered, so many seconds after the request was sent."""
         self.latency.add(latency_s)

@@ -73,7 +73,10 @@ def _answered(session: Session, passed: Pass, now: float, sent_at: float, taken:
     session.counts.answered(now - sent_at)
     traffic.answered(passed, now, sent_at, taken)
     if traffic.adaptive:
-        _note_latency(session, now, sent_at)
+        width = traffic.width
+        width.note(now, now - sent_at, traffic.slots.in_use)
+        if now >= width.due_at:
+            session.look_at_lag()
 
 
 def _ended_with(
@@ -106,13 +109,8 @@ def _ended_with(
             doubt=session.witness.query is not None and not passed.call,
         )
         if session.traffic.adaptive and isinstance(error, AttemptTimeout) and error.maybe_sent:
-            _note_latency(session, now, sent_at, answered=False)
+            session.traffic.width.note(
+                now, now - sent_at, session.traffic.slots.in_use, answered=False
+            )
     if stopped:
         session.refuse_hopeless()
-
-
-def _note_latency(session: Session, now: float, sent_at: float, *, answered: bool = True) -> None:
-    width = session.traffic.width
-    width.note(now, now - sent_at, session.traffic.slots.in_use, answered)
-    if now >= width.due_at:
-        session.look_at_lag()

@@ -272,7 +272,8 @@ class Lookup:
         try:
             while True:
                 self._requests += 1
-                session.counts.sent(now)
+                session.counts.requests += 1
+                session.counts.peaks.sent(now)
                 limit_s, status = settings.timeouts.attempt_s, None
                 if self._deadline is not None:
                     limit_s = attempt_limit_s(limit_s, self._deadline - now)

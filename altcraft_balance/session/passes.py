@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 __all__ = ["Obstacle", "Pass", "Rank", "Reason"]
 
@@ -44,8 +44,6 @@ class Pass:
     probe: bool = False
     paid: int = 0
     unpaid: bool = False
-    is_test: bool = field(init=False)
-
-    @is_test.default
-    def _is_test(self) -> bool:
-        return self.probe or self.unpaid
+    is_test: bool = field(
+        init=False, default=Factory(lambda self: self.probe or self.unpaid, takes_self=True)
+    )

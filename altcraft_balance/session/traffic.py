@@ -92,7 +92,7 @@ class Traffic:
             slots.take(now, for_call=True)
             rate.sent(now)
             return _CALL
-        if now < slots.reserved_until or now >= rate.look_at or rate.is_limiting:
+        if now < slots.reserved_until or now >= rate.look_at or rate.rate_per_s != math.inf:
             return None
         slots.in_use += 1
         rate.sent(now)
@@ -200,11 +200,9 @@ class Traffic:
 
     def answered(self, passed: Pass, now: float, sent_at: float, taken: int) -> None:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
-        # Most policies have nothing to forget.
         if self.gate.has_closed:
             self.gate.answered()
-        if not self.budget.is_whole:
-            self.budget.answered(taken)
+        self.budget.answered(taken)
         if passed.unpaid:
             self.budget.trust()
         self.rate.answered(now, sent_at)  # the return after an outage is gentle in any case
