@@ -75,9 +75,9 @@ def test_a_signal_ends_a_command_on_either_loop(loop, child, number):
     assert "Stopped. 0 requests over 0 connections." in out
 
 
-def test_help_imports_no_loop_of_another_kind(child):
+def test_help_imports_no_loop_of_another_kind():
     """What only shows a page is as quick with the extra as without."""
-    code = "import sys\nfrom altcraft_balance.cli import main\nmain(['--help'])\n"
+    code = "import sys\nfrom altcraft_balance.cli import main\nmain(['get', '--help'])\n"
     code += "sys.exit(bool(sys.modules.keys() & {'uvloop', 'httptools'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert done.returncode == 0
+    assert (done.returncode, b"--email" in done.stdout) == (0, True)
