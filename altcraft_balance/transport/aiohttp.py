@@ -17,7 +17,6 @@ from yarl import URL
 from altcraft_balance.errors import (
     AltcraftBalanceError,
     AttemptTimeout,
-    ConfigurationError,
     ConnectionFailed,
     UnexpectedReply,
 )
@@ -35,6 +34,7 @@ from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_bo
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.sweep import Sweep
 from altcraft_balance.transport.tls import build_context
+from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
 
 __all__ = ["AiohttpTransport"]
 
@@ -67,8 +67,8 @@ class AiohttpTransport:
     async def open(self, *, warm: int = 0) -> None:
         """Make the session on the running loop, and `warm` idle connections."""
         settings = self._settings
-        self._url = _parsed(settings.url, "base_url")
-        self._proxy = _parsed(settings.proxy, "proxy") if settings.proxy else None
+        self._url = parsed_url(settings.url, "base_url")
+        self._proxy = parsed_url(settings.proxy, "proxy") if settings.proxy else None
         context = await self._tls_context()
         self._sweep = Sweep(asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
@@ -105,7 +105,7 @@ class AiohttpTransport:
         trouble: SendFailed
         payload = GuardedBody(body, self._look)
         if self._session.closed:
-            raise SendFailed(ConnectionFailed("the client was closed meanwhile"))
+            raise SendFailed(ConnectionFailed(CLOSED_MEANWHILE))
         try:
             with with_limit:
                 while True:
@@ -166,7 +166,7 @@ class AiohttpTransport:
 
     def _timed_out(self, limit_s: float, payload: GuardedBody) -> AltcraftBalanceError:
         if self._session.closed:
-            return ConnectionFailed("the client was closed meanwhile", maybe_sent=payload.written)
+            return ConnectionFailed(CLOSED_MEANWHILE, maybe_sent=payload.written)
         return AttemptTimeout(
             f"no whole reply from {self._host} within {limit_s:.3g} s", maybe_sent=payload.written
         )
@@ -260,9 +260,3 @@ def _is_broken(response: aiohttp.ClientResponse) -> bool:
     that asks for a pause is in order.
     """
     return response.status >= 500 and "retry-after" not in response.headers
-
-
-def _parsed(url: str, name: str) -> URL:
-    with contextlib.suppress(ValueError):  # whose frames may show a password
-        return URL(url)
-    raise ConfigurationError(f"{name} is not a URL that can be asked")

@@ -17,11 +17,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import select
 import ssl
-from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -30,29 +28,13 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import Tell
 
 __all__ = ["FRESH", "Connect", "GuardedBody", "Look", "has_arrived", "make_connector"]
 
-#: ``connect(protocol_factory, host, port, ssl=...)`` as `loop.create_connection` does it.
-Connect: TypeAlias = Callable[..., Awaitable[tuple[Any, Any]]]
-#: Whether anything has arrived on a transport that nobody has read yet.
-Look: TypeAlias = Callable[[asyncio.Transport], bool]
-
 #: Set around a request that must have a connection of its own.
 FRESH: Final[ContextVar[bool]] = ContextVar("FRESH", default=False)
-
-
-def has_arrived(transport: asyncio.Transport) -> bool:
-    """Whether the kernel holds something for this connection: bytes, its end, or an error."""
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
-        return True
-    if hasattr(select, "poll"):  # select() cannot look at descriptors from 1,024 on
-        poll = select.poll()
-        poll.register(socket.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([socket], [], [], 0)[0])
 
 
 class WatchedConnection(ResponseHandler):
