@@ -22,9 +22,9 @@ from altcraft_balance.errors import (
     ConnectionFailed,
 )
 from altcraft_balance.settings import ClientSettings
-from altcraft_balance.transport.direct_request import RequestWriter
 from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
+from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.tls import build_context
 from altcraft_balance.transport.tls_session import ResumingContext, resuming
 from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
