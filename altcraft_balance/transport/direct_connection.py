@@ -40,6 +40,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         look: looks for what has arrived and was not read.
 
     Attributes:
+        arrived: looks whether the kernel holds something for it; only while it is usable.
         when: the moment of the loop's clock at which the request on it must have ended, or at
             which it has been idle for long enough.
         retires_at: after this moment it is not laid into the pool.
@@ -49,7 +50,6 @@ class DirectConnection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_arrived",
         "_buffer",
         "_create_future",
         "_gone",
@@ -59,6 +59,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         "_stuffed",
         "_sweep",
         "_waiter",
+        "arrived",
         "reader",
         "retires_at",
         "seasoned",
@@ -75,7 +76,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         self._sweep = pool.sweep
         self._gone, self._stuffed = True, False
         self._buffer = memoryview(bytearray(HEAD_BYTES))
-        self._arrived: Callable[[], object] = bool
+        self.arrived: Callable[[], object] = bool
         self.when = self.retires_at = 0.0
         self.seasoned = False
 
@@ -88,11 +89,6 @@ class DirectConnection(asyncio.BufferedProtocol):
     def usable(self) -> bool:
         """Whether the other end is there and has said nothing unasked, as far as was read."""
         return not (self._gone or self.transport.is_closing())
-
-    @property
-    def clean(self) -> bool:
-        """The same, the kernel's buffer included."""
-        return not (self._gone or self.transport.is_closing() or self._arrived())
 
     def ask(self, request: HiddenBytes, when: float) -> asyncio.Future[Outcome]:
         """Write `request`; what comes of it, until `when`."""
@@ -126,7 +122,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         """The connection stands, TLS included."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its class
         self._gone = False
-        self._arrived = prepared(self._look, self.transport)
+        self.arrived = prepared(self._look, self.transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
@@ -134,15 +130,11 @@ class DirectConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes have come."""
-        self.data_received(self._buffer[:nbytes])
-
-    def data_received(self, data: bytes | memoryview) -> None:
-        """These bytes have come; loops that know nothing of buffers call this."""
         waiter, reader = self._waiter, self.reader
         if waiter is None:
             self._pool.spoiled(self)
             return
-        outcome = reader.feed(data)
+        outcome = reader.feed(self._buffer[:nbytes])
         if outcome is None:
             return
         if reader.kept and not (self._stuffed or waiter.done()):
@@ -151,6 +143,13 @@ class DirectConnection(asyncio.BufferedProtocol):
             waiter.set_result(outcome)
         else:
             self._end(outcome)
+
+    def data_received(self, data: bytes) -> None:
+        """The same for a loop that knows nothing of buffers."""
+        for start in range(0, len(data), HEAD_BYTES):
+            piece = data[start : start + HEAD_BYTES]
+            self._buffer[: len(piece)] = piece
+            self.buffer_updated(len(piece))
 
     def pause_writing(self) -> None:
         """A good part of the request is still unwritten."""

@@ -52,7 +52,7 @@ class Pool:
         idle = self._idle
         while idle:
             connection, _ = idle.popitem()
-            if connection.clean:
+            if connection.usable and not connection.arrived():
                 return connection
             connection.drop()
             self._tell("dropped_when_taken")
