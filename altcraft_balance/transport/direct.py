@@ -151,9 +151,11 @@ class DirectTransport:
             return failed
 
     async def _dialed(self) -> DirectConnection:
+        """A new connection, after what its other end may have said first has been read."""
         connection = await self._dialer.dial(self._new)
         try:
-            await asyncio.sleep(0)  # what its other end said first is read in this turn
+            for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
+                await asyncio.sleep(0)
         except BaseException:
             connection.drop()
             raise

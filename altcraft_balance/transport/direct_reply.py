@@ -134,6 +134,8 @@ class ReplyReader:
     def on_message_complete(self) -> None:
         """A reply is there; an interim one is passed over (RFC 9110, 15.2)."""
         self._whole = self.began
+        if self._raw:  # trailers, which must not get among the next reply's headers
+            self._raw.clear()
 
     # ── what comes of it ─────────────────────────────────────────────────────────────────────
 
