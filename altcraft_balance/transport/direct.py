@@ -156,6 +156,8 @@ class DirectTransport:
         try:
             for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
                 await asyncio.sleep(0)
+            if not connection.usable:
+                await asyncio.sleep(0)  # and tells the reason a turn after it has closed
         except BaseException:
             connection.drop()
             raise
