@@ -67,15 +67,11 @@ def left_after(scenario, faults, turn, lane):
     async def main():
         loop = asyncio.get_running_loop()
         server = Sandbox(faults=faults, latency_s=1.0 if faults is None else 0.2, seed=5)
-        settings = {
-            "lane": lane,
-            "limits": virtual.steady(2),
-            "retry": RetryPolicy(max_attempts=100),
-        }
+        settings = {"limits": virtual.steady(2), "retry": RetryPolicy(max_attempts=100)}
         if faults is None:
             settings["token"] = fresh_token
             server.answer(None, body=ANSWER, headers={"Content-Type": "application/json"})
-        async with virtual.opened(sandbox=server, **settings) as (_, client, transport):
+        async with virtual.opened(sandbox=server, lane=lane, **settings) as (_, client, transport):
             before = ours(asyncio.all_tasks())
             loop.cancel_after, loop.victim = turn, asyncio.create_task(scenario(server, client))
             await asyncio.wait([loop.victim])
