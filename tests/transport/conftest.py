@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import logging
@@ -10,11 +11,12 @@ import struct
 import sys
 import time
 
+import async_solipsism
 import pytest
 
 from altcraft_balance.secret import HiddenBytes, HiddenStr
 from altcraft_balance.settings import ClientSettings, Timeouts
-from altcraft_balance.transport.aiohttp import AiohttpTransport
+from tests.lanes import LANES, idle_on, taken_on
 from tests.transport.authority import Authority
 
 TOKEN = "canary-token-5f1e"
@@ -178,8 +180,8 @@ class RawServer:
 class Asker:
     """A transport, its news, and a short way to send."""
 
-    def __init__(self, url, *, timeouts=None, connect=None, look=None, **settings):
-        self.news = []
+    def __init__(self, url, *, lane="aiohttp", timeouts=None, connect=None, look=None, **settings):
+        self.news, self.lane = [], lane
         self.settings = ClientSettings(
             base_url=url,
             token=TOKEN,
@@ -187,7 +189,7 @@ class Asker:
             **settings,
         )
         options = {} if look is None else {"look": look}
-        self.transport = AiohttpTransport(
+        self.transport = LANES[lane](
             self.settings, user_agent="test/1", tell=self.news.append, connect=connect, **options
         )
         self.is_open = False
@@ -214,18 +216,22 @@ class Asker:
         )
 
     @property
-    def connector(self):
-        return self.transport._session.connector
-
-    @property
     def idle(self):
         """How many connections lie in the pool."""
-        return sum(len(conns) for conns in self.connector._conns.values())
+        return idle_on(self.transport)
 
     @property
     def taken(self):
         """How many connections carry a request."""
-        return len(self.connector._acquired)
+        return taken_on(self.transport)
+
+    @property
+    def sweep(self):
+        return self.transport._pool.sweep if self.lane == "direct" else self.transport._sweep
+
+    @property
+    def closed(self):
+        return self.transport._closed if self.lane == "direct" else self.transport._session.closed
 
 
 async def turns(count=10):
@@ -238,12 +244,19 @@ def hidden(headers):
     return {name: HiddenStr(value) for name, value in headers.items()}
 
 
+@pytest.fixture(params=LANES)
+def lane(request):
+    """Which transport it is; a test of one of them alone is parametrised with its name."""
+    return request.param
+
+
 @pytest.fixture
-def tools():
+def tools(lane):
     """What the tests of this folder share: `--import-mode=importlib` has no shared modules."""
 
     class Tools:
-        Asker, Peer, RawServer = Asker, Peer, RawServer
+        Asker = functools.partial(Asker, lane=lane)
+        Peer, RawServer = Peer, RawServer
         JSON, TOKEN = JSON, TOKEN
         balance_of, hidden, reply, turns = (
             staticmethod(balance_of),
@@ -281,11 +294,11 @@ def serve(stack):
 
 
 @pytest.fixture
-def ask(stack):
+def ask(stack, lane):
     """Open a transport to a server or a URL."""
 
     async def ask(server, *, warm=0, **settings):
-        asker = Asker(getattr(server, "url", server), **settings)
+        asker = Asker(getattr(server, "url", server), lane=lane, **settings)
         stack.push_async_callback(asker.aclose)
         return await asker.open(warm=warm)
 
@@ -359,3 +372,42 @@ def authority(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture
+def simulated(tools):
+    """Run `test(ask)` on a virtual clock, against a server that plays `script(reader, writer)`."""
+
+    def simulated(script, test, *, connect=None, connect_s=3.0):
+        async def main():
+            loop, writers = asyncio.get_running_loop(), []
+
+            async def serve(reader, writer):
+                writers.append(writer)
+                await script(reader, writer)
+
+            def create(factory, host, port, **_):
+                return loop.create_connection(factory, host, port)
+
+            server = await asyncio.start_server(serve, "127.0.0.1", 8080)
+            asker = tools.Asker(
+                "http://127.0.0.1:8080",
+                timeouts=Timeouts(connect_s=connect_s),
+                connect=connect or create,
+                look=lambda _: False,
+            )
+            try:
+                return await test(asker)
+            finally:
+                await asker.aclose()
+                server.close()
+                for writer in writers:
+                    writer.close()
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()
+                await asyncio.sleep(0)
+
+        with asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
+            return runner.run(main())
+
+    return simulated

@@ -1,0 +1,205 @@
+"""Bytes to replies: llhttp reads them, and caps hold whatever the other end does.
+
+Pure: there is no connection here, so any bytes can be tried. One reader serves one connection,
+reply after reply.
+
+Caps: a head, with the interim replies before it, is at most 16 KiB and 128 headers; a body at most
+what the settings say, before and after decoding; and all that chunks add to it at most eight times
+that, which is more than chunks of a single byte take.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, UnexpectedReply
+from altcraft_balance.transport.direct_headers import ReplyHeaders
+from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
+from altcraft_balance.transport.port import RawReply, SendFailed
+
+__all__ = ["HEAD_BYTES", "ReplyReader"]
+
+HEAD_BYTES: Final = 16_384
+_MOST_HEADERS: Final = 128
+
+
+class ReplyReader:
+    """Reads the replies of one connection.
+
+    The methods named ``on_...`` are llhttp's callbacks; the two that are plain methods of a dict
+    and a list cost no call of Python's.
+
+    Args:
+        host: who answers, for the sentences.
+        max_body_bytes: the largest body, as it comes and decoded.
+
+    Attributes:
+        reused: the connection has carried an exchange, or has lain idle, before.
+        began: the head of the reply has come.
+        headers: those of the last head that has come.
+        kept: the connection is of further use once the reply is whole.
+    """
+
+    __slots__ = (
+        "_another",
+        "_body",
+        "_host",
+        "_most",
+        "_odd",
+        "_ours",
+        "_parser",
+        "_parts",
+        "_raw",
+        "_seen",
+        "_status",
+        "_whole",
+        "began",
+        "headers",
+        "kept",
+        "on_body",
+        "on_header",
+        "reused",
+    )
+
+    def __init__(self, host: str, max_body_bytes: int) -> None:
+        self._host, self._most = host, max_body_bytes
+        self.reused = False
+        self._raw: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+        self._body = bytearray()
+        self.on_header = self._raw.setdefault  # of a header that stands twice, the first
+        self.on_body = self._parts.append
+        self.headers: ReplyHeaders = _NONE
+        self._status = self._seen = self._ours = 0
+        self.began = self.kept = self._whole = self._another = self._odd = False
+        self._parser = HttpResponseParser(self)
+
+    def feed(self, data: bytes | memoryview) -> RawReply | SendFailed | None:
+        """What has come of the reply with these bytes: all of it, a failure, or not enough yet."""
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            pass  # a 101: whole, and the end of HTTP here
+        except HttpParserError:
+            if not self._whole or self.kept:  # else it came after an announced end
+                return self._broken()
+        if not self._whole:
+            return self._part(len(data))
+        parts, headers = self._parts, self.headers
+        if self._odd or len(parts) != 1 or len(parts[0]) > self._most:
+            return self._reply()
+        if self._status >= 500 or "content-encoding" in headers.names:
+            return self._reply()
+        # What nearly every reply is like goes the short way.
+        self._whole = self.began = False
+        return RawReply(self._status, headers, parts.pop(), self.reused)
+
+    def feed_end(self) -> RawReply | SendFailed | None:
+        """The reply, if the end of the connection is the end of its body (RFC 9112, 6.3)."""
+        names = self.headers.names
+        if not self.began or "content-length" in names or "transfer-encoding" in names:
+            return None
+        self.kept = False
+        return self._reply()
+
+    def close(self) -> None:
+        """Let go of the parser, which holds on to this object."""
+        self._parser = _NO_PARSER
+
+    # ── llhttp's callbacks ───────────────────────────────────────────────────────────────────
+
+    def on_message_begin(self) -> None:
+        """A reply begins, an interim one included; behind a whole one it is nobody's."""
+        if self._whole and not self._another:
+            self._another = self._odd = True
+            self._ours = len(self._parts)
+
+    def on_headers_complete(self) -> None:
+        """A head is there; what comes as headers after it are trailers, which nobody reads."""
+        raw = self._raw
+        if len(raw) > _MOST_HEADERS:
+            raise ValueError("too many headers")
+        if self._whole:
+            return
+        self._status = status = self._parser.get_status_code()
+        self.headers = ReplyHeaders(raw.copy())
+        raw.clear()
+        if status >= 200:
+            self.began, self.kept = True, self._parser.should_keep_alive()
+        elif status == 101:
+            self.began, self.kept = True, False
+
+    def on_message_complete(self) -> None:
+        """A reply is there; an interim one is passed over (RFC 9110, 15.2)."""
+        self._whole = self.began
+        if self._raw:  # trailers, which must not get among the next reply's headers
+            self._raw.clear()
+
+    # ── what comes of it ─────────────────────────────────────────────────────────────────────
+
+    def _reply(self) -> RawReply | SendFailed:
+        """A whole reply of whatever kind."""
+        headers, parts, status = self.headers, self._parts, self._status
+        if self._another:
+            self.kept, parts = False, parts[: self._ours]
+        elif status >= 500 and "retry-after" not in headers:
+            # Whoever sent it may be the one broken server behind a balancer; it answers
+            # fastest, so its connection would be the one that is free, again and again.
+            self.kept = False
+        try:
+            raw = b"".join([self._body, *parts])
+            body = decode_body(raw, headers.get("content-encoding", ""), self._most)
+        except (TooLarge, CannotDecode) as trouble:
+            return self._unusable(trouble)
+        self._reset()
+        return RawReply(status, headers, body, self.reused)
+
+    def _part(self, size: int) -> RawReply | SendFailed | None:
+        """Hold what has come against the caps; None: go on."""
+        self._odd = True
+        self._seen += size
+        self._body += b"".join(self._parts)
+        self._parts.clear()
+        if not self.began:
+            return self._broken() if self._seen >= HEAD_BYTES else None
+        length = self.headers.get("content-length", "0")
+        if len(self._body) > self._most or int(length) > self._most:
+            self.kept = False
+            return self._unusable(TooLarge())
+        if self._seen > HEAD_BYTES + 8 * self._most or len(self._raw) > _MOST_HEADERS:
+            return self._broken()
+        return None
+
+    def _unusable(self, trouble: TooLarge | CannotDecode) -> RawReply | SendFailed:
+        status, headers = self._status, self.headers
+        self._reset()
+        if not 200 <= status < 300:
+            # The status says enough without the page; it must not be lost with it.
+            return RawReply(status, headers, b"", self.reused)
+        error: AltcraftBalanceError
+        if isinstance(trouble, CannotDecode):
+            error = ConnectionFailed(f"the reply is damaged: {trouble}", maybe_sent=True)
+        else:
+            error = UnexpectedReply(
+                f"the reply is larger than max_body_bytes ({self._most})", status=status
+            )
+        return SendFailed(error, reused=self.reused, began=True)
+
+    def _broken(self) -> SendFailed:
+        self.kept = False
+        error = ConnectionFailed(f"{self._host} sent a reply that breaks HTTP", maybe_sent=True)
+        return SendFailed(error, reused=self.reused, began=self.began)
+
+    def _reset(self) -> None:
+        """Be ready for the next reply; `kept` stays, for whoever asks after this one."""
+        self._seen = self._ours = 0
+        self.began = self._whole = self._another = self._odd = False
+        self._raw.clear()
+        self._parts.clear()
+        self._body.clear()
+
+
+_NONE: Final = ReplyHeaders({})
+_NO_PARSER: Final = HttpResponseParser(object())
