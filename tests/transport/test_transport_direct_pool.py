@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from altcraft_balance.transport.port import SendFailed
 from tests.transport.lanes import only_direct
 from tests.transport.strays import STRAY
 
@@ -112,6 +113,23 @@ def test_a_long_limit_does_not_put_off_the_end_of_a_rest(simulated):
         assert asker.idle == 0
 
     simulated(answering(), test)
+
+
+def test_a_short_limit_on_an_idle_connection_ends_in_time(simulated):
+    """The one timer is set anew when the limit ends before the connection's rest would have."""
+
+    async def silence(reader, writer):
+        await reader.read(-1)
+
+    async def test(asker):
+        await asker.open(warm=1)
+        began = now()
+        with pytest.raises(SendFailed, match="no whole reply") as caught:
+            await asker.send(limit_s=0.5)
+        assert caught.value.reused
+        assert now() - began == pytest.approx(0.5, abs=1e-6)
+
+    simulated(silence, test)
 
 
 def test_a_connection_is_not_kept_for_ever(simulated):
