@@ -1,0 +1,115 @@
+"""The table: every client under every condition, in rounds, in an order that is drawn anew.
+
+A condition is a syntax, a connection, a loop and a number of lookups at once. In a round each
+client measures once under each condition, the clients of a condition one after the other, so that
+what the machine does meanwhile meets all of them. Round 0 is thrown away; it warms the processes
+up, and tells how many lookups fill a measurement: fewer of a slow client's.
+"""
+
+import random
+import sys
+from typing import Any
+
+from attrs import asdict, frozen
+
+from benchmarks.side import wrk
+from benchmarks.side.children import Child, children
+from benchmarks.side.figures import spread
+from benchmarks.side.options import Options
+from benchmarks.side.server import Server
+
+FIGURES = ("cpu_us", "per_s", "p50_ms", "p99_ms")
+PILOT = 300
+LEAST_PER_SLOT = 4
+
+
+@frozen
+class Condition:
+    """Under what the clients are compared."""
+
+    syntax: str
+    connection: str
+    loop: str
+    at: int
+
+
+def conditions(options: Options, server: Server) -> list[Condition]:
+    """All that were asked for and that the server can do."""
+    return [
+        Condition(syntax, connection, loop, at)
+        for syntax in options.formats
+        for at in options.at
+        for connection in options.connections
+        for loop in options.loops
+        if (connection == "tls", syntax) in server.urls
+    ]
+
+
+def measure(options: Options, server: Server) -> dict[str, Any]:
+    """All rounds, as JSON: what was measured, run by run, and what was not there."""
+    asked = conditions(options, server)
+    random.seed(1)  # the order differs from round to round, not from day to day
+    with children(options.clients, options.loops) as everybody:
+        there = [child for child in everybody if not child.about["missing"]]
+        runs, limits = _rounds(options, server, asked, there)
+        return {
+            "clients": {child.name: child.about for child in everybody},
+            "missing": {
+                f"{child.name} on {child.loop}": child.about["missing"]
+                for child in everybody
+                if child.about["missing"]
+            },
+            "cells": [_cell(*key, results) for key, results in runs.items()],
+            "wrk": limits,
+        }
+
+
+def _rounds(
+    options: Options, server: Server, asked: list[Condition], there: list[Child]
+) -> tuple[dict[tuple[str, Condition], list[dict]], list[dict[str, Any]]]:
+    runs: dict[tuple[str, Condition], list[dict]] = {}
+    limits: list[dict[str, Any]] = []
+    counts: dict[tuple[str, Condition], int] = {}
+    for number in range(options.rounds + 1):
+        for condition in random.sample(asked, len(asked)):
+            target = server.target(condition.connection == "tls", condition.format, condition.at)
+            for child in random.sample(there, len(there)):
+                if child.loop != condition.loop:
+                    continue
+                key = (child.name, condition)
+                count = counts.get(key, min(PILOT, options.lookups))
+                result = child.measure(target, count, first=10**6 * number)
+                if number == 0:
+                    counts[key] = _enough(result, options, condition.at)
+                    runs[key] = []
+                else:
+                    runs[key].append(result)
+            if number and condition.loop == options.loops[0]:
+                limits += wrk.measure(target, asdict(condition), options.seconds)
+        print(f"round {number} of {options.rounds}", file=sys.stderr)
+    return runs, limits
+
+
+def _enough(result: dict[str, Any], options: Options, at: int) -> int:
+    """Lookups for a measurement of the length that was asked for."""
+    wanted = int(result.get("per_s", 1.0) * options.seconds)
+    return min(options.lookups, max(LEAST_PER_SLOT * at, PILOT, wanted))
+
+
+def _cell(name: str, condition: Condition, results: list[dict]) -> dict[str, Any]:
+    """A client under a condition: spreads over the rounds, and the rounds themselves."""
+    whole = [result for result in results if "cpu_us" in result]
+    troubles = [result["trouble"] for result in results if result["trouble"]]
+    cell = {
+        "client": name,
+        **asdict(condition),
+        "lookups": sum(result["lookups"] for result in whole),
+        "checked": sum(result["checked"] for result in whole),
+        "failed": sum(result["failed"] for result in whole) + len(results) - len(whole),
+        "trouble": troubles[0] if troubles else "",
+    }
+    for figure in FIGURES:
+        runs = [round(result[figure], 4) if figure in result else None for result in results]
+        known = [run for run in runs if run is not None]
+        cell[figure] = spread(known).as_dict() | {"runs": runs} if known else None
+    return cell
