@@ -70,7 +70,10 @@ def main() -> None:
         kind = load(name)
         kind.look()
         make = factory(loop)
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
+        say({"missing": f"{error.name} is not installed: pip install -e '.[test,bench]'"})
+        return
+    except ValueError as error:  # this package's own word
         say({"missing": str(error)})
         return
     versions = {package: version(package) for package in kind.packages}

@@ -1,4 +1,4 @@
-"""The sandbox as the benchmark's server: one for each syntax, until it is told to end."""
+"""The sandbox as the benchmark's server: one for each format, until it is told to end."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from benchmarks.side.answer import CONTENT_TYPES, REPLIES
 
 
 async def serve() -> None:
-    """Print the URLs by syntax, as JSON, and serve."""
+    """Print the URLs by format, as JSON, and serve."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     boxes = {syntax: Sandbox() for syntax in REPLIES}

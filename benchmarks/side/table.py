@@ -1,6 +1,6 @@
 """The table: every client under every condition, in rounds, in an order that is drawn anew.
 
-A condition is a syntax, a connection, a loop and a number of lookups at once. In a round each
+A condition is a format, a connection, a loop and a number of lookups at once. In a round each
 client measures once under each condition, the clients of a condition one after the other, so that
 what the machine does meanwhile meets all of them. Round 0 is thrown away; it warms the processes
 up, and tells how many lookups fill a measurement: fewer of a slow client's.
@@ -27,7 +27,7 @@ LEAST_PER_SLOT = 4
 class Condition:
     """Under what the clients are compared."""
 
-    syntax: str
+    format: str
     connection: str
     loop: str
     at: int
