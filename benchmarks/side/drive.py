@@ -11,7 +11,7 @@ from benchmarks.side.answer import Target, members
 
 #: So many lookups' times are kept: memory must not grow with the lookups.
 KEPT = 20_000
-WARM_PER_SLOT = 4
+WARM_PER_SLOT = 2
 
 
 class Watch:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.side.figures import spread
 from benchmarks.side.machine import described
 
 _BLOCKS = (
@@ -33,8 +34,8 @@ def _block(found: dict[str, Any], cells: list[dict], syntax: str, at: int) -> st
             [_title(found, name), *(_spread(row.get(column), figure, number) for column in columns)]
             for name, row in rows.items()
         ]
-        if figure == "per_s":
-            lines += _limits(found["wrk"], columns, syntax, at)
+        mine = [w for w in found["wrk"] if (w["format"], w["at"]) == (syntax, at)]
+        lines += _limits(mine, columns, figure, number)
         parts.append(grid(f"{at} at once, {syntax}. {title}", heads, lines))
     lines = [
         [_title(found, name), *(_latency(row.get(column)) for column in columns)]
@@ -73,20 +74,15 @@ def _latency(cell: dict | None) -> str:
     return f"{cell['p50_ms']['median']:.2f} / {cell['p99_ms']['median']:.2f}"
 
 
-def _limits(limits: list[dict], columns: list[tuple], syntax: str, at: int) -> list[list[str]]:
+def _limits(limits: list[dict], columns: list[tuple], figure: str, number: str) -> list[list[str]]:
     """The line of wrk, which has no loop; nothing when it was not there."""
-    rates = {
-        connection: max(
-            (limit["per_s"] for limit in limits
-             if (limit["connection"], limit["format"], limit["at"]) == (connection, syntax, at)),
-            default=None,
-        )
-        for connection, _ in columns
-    }  # fmt: skip
-    if not any(rates.values()):
+    runs: dict[str, list[float]] = {}
+    for limit in limits:
+        runs.setdefault(limit["connection"], []).append(limit[figure])
+    if not runs:
         return []
-    shown = [f"{rates[connection]:,.0f}" if rates[connection] else "-" for connection, _ in columns]
-    return [["wrk, one thread (the server's limit)", *shown]]
+    middles = {name: number.format(spread(found).median) for name, found in runs.items()}
+    return [["wrk, one thread: what the server can do", *(middles.get(c, "-") for c, _ in columns)]]
 
 
 def _ratios(rows: list[dict], syntax: str, at: int) -> str:

@@ -11,11 +11,16 @@ from typing import Any
 
 from benchmarks.side.answer import Target, fields_of, xml_of
 
+LEAST_S = 0.1
+
 
 def measure(target: Target, condition: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """One run, one thread, as JSON: requests a second and its CPU each; nothing without wrk."""
+    """One run, one thread, as JSON: requests a second and its CPU each.
+
+    Nothing without wrk, or when all is to be quick: it knows whole seconds only.
+    """
     path = shutil.which("wrk")
-    if path is None:
+    if path is None or seconds < LEAST_S:
         return []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         script = Path(folder) / "post.lua"
