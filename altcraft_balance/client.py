@@ -23,6 +23,7 @@ from altcraft_balance.settings import (
     CertificateFiles,
     ClientSettings,
     Format,
+    Lane,
     Limits,
     Path,
     RetryPolicy,
@@ -57,7 +58,8 @@ class BalanceClient:
         currency: the points currency of every query that does not name one.
         format: ``json`` or ``xml``, for the request; the reply may come in either.
         auth: where the token goes: the ``body``, an ``Authorization`` ``header``, or ``both``.
-        transport: ``aiohttp``, or an object that fits `transport.port.Transport`.
+        transport: ``aiohttp``; ``direct``, the fast lane, which has no proxies and needs the
+            extra ``speed``; or an object that fits `transport.port.Transport`.
         retry: how often and how patiently a lookup is repeated.
         timeouts: limits in seconds for connecting, an attempt, a call, an item.
         limits: how much is asked at once.
@@ -89,7 +91,7 @@ class BalanceClient:
         currency: Currency | None = None,
         format: Format = "json",  # noqa: A002 - Altcraft's word
         auth: Auth = "body",
-        transport: Literal["aiohttp"] | Transport = "aiohttp",
+        transport: Lane | Transport = "aiohttp",
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -304,13 +306,31 @@ def _hidden(value: Any) -> Any:
 
 
 def _maker_of(settings: ClientSettings) -> Callable[[Tell], Transport]:
+    user_agent = settings.user_agent or f"altcraft-balance/{__version__}"
+    if settings.transport == "direct":
+        direct = _direct()
+        return lambda tell: direct(settings, user_agent=user_agent, tell=tell)
     if settings.transport != "aiohttp":
         return lambda _: settings.transport
 
     def make(tell: Tell) -> Transport:
         from altcraft_balance.transport.aiohttp import AiohttpTransport
 
-        user_agent = settings.user_agent or f"altcraft-balance/{__version__}"
         return AiohttpTransport(settings, user_agent=user_agent, tell=tell)
 
     return make
+
+
+def _direct() -> Callable[..., Transport]:
+    """The fast lane; imported at once, so that what is missing is said before anything opens."""
+    try:
+        from altcraft_balance.transport.direct import DirectTransport
+
+        return DirectTransport
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "httptools":
+            raise
+    raise ConfigurationError(
+        "transport 'direct' needs the extra 'speed': python -m pip install "
+        "'altcraft-balance[speed]'"
+    )

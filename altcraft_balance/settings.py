@@ -26,6 +26,7 @@ __all__ = [
     "CertificateFiles",
     "ClientSettings",
     "Format",
+    "Lane",
     "Limits",
     "Path",
     "RetryPolicy",
@@ -35,6 +36,8 @@ __all__ = [
 
 Format: TypeAlias = Literal["json", "xml"]
 Auth: TypeAlias = Literal["body", "header", "both"]
+#: The transports of the package: the one that can do everything, and the fast lane.
+Lane: TypeAlias = Literal["aiohttp", "direct"]
 Path: TypeAlias = str | os.PathLike[str]
 #: A file with certificate and key, or the two files.
 CertificateFiles: TypeAlias = Path | tuple[Path, Path]
@@ -201,10 +204,20 @@ def _files(_: object, attribute: Any, value: Any) -> None:
         raise ConfigurationError(f"{attribute.name} must be a path, or a pair of two")
 
 
-def _transport(_: object, __: object, value: Any) -> None:
-    fits = all(callable(getattr(value, name, None)) for name in ("open", "send", "aclose"))
-    if value != "aiohttp" and not fits:
-        raise ConfigurationError("transport must be 'aiohttp', or an object that fits the port")
+def _transport(settings: ClientSettings, _: object, value: Any) -> None:
+    if isinstance(value, str):
+        choice("transport", value, get_args(Lane))
+    elif not all(callable(getattr(value, name, None)) for name in ("open", "send", "aclose")):
+        names = " or ".join(map(repr, get_args(Lane)))
+        raise ConfigurationError(f"transport must be {names}, or an object that fits the port")
+    if value != "direct":
+        return
+    for name in ("proxy", "trust_env"):
+        if getattr(settings, name):
+            raise ConfigurationError(
+                f"{name} does not work with the direct lane: leave it out, or take 'aiohttp' "
+                "(transport)"
+            )
 
 
 def _proxy(_: object, __: object, value: Any) -> None:

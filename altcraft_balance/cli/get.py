@@ -73,6 +73,7 @@ def get(
     client_cert: options.ClientCert = None,
     proxy: options.Proxy = None,
     trust_env: options.TrustEnv = None,
+    transport: options.Transport = None,
     program: options.Program = None,
     currency_eid: options.CurrencyEid = None,
     currency_iid: options.CurrencyIid = None,

@@ -45,6 +45,7 @@ _VARIABLES: Final = {
     "client_cert": "CLIENT_CERT",
     "proxy": "PROXY",
     "trust_env": "TRUST_ENV",
+    "transport": "TRANSPORT",
     "rate": "RATE_PER_S",
     "rate_store": "RATE_STORE",
     "rate_name": "RATE_NAME",

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from typing import Any, Final, cast
 
+from altcraft_balance.cli.loops import loop_factory
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.refresh.port import BadRow, Cells, Rows, RowSource, SourceInfo
 
@@ -26,7 +27,7 @@ def plain_rows(source: RowSource) -> Iterator[Cells | BadRow]:
     if not isinstance(rows, AsyncIterable):
         yield from rows
         return
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         reading = aiter(rows)
         try:
             while block := run_until_signal(_block(reading), run=runner.run):

@@ -91,6 +91,7 @@ def refresh(
     client_cert: options.ClientCert = None,
     proxy: options.Proxy = None,
     trust_env: options.TrustEnv = None,
+    transport: options.Transport = None,
     program: options.Program = None,
     currency_eid: options.CurrencyEids = None,
     currency_iid: options.CurrencyIid = None,

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final, TypeVar
 
+from altcraft_balance.cli import loops
+
 __all__ = ["Stopped", "run_until_signal", "stoppable"]
 
 _T = TypeVar("_T")
@@ -27,7 +29,7 @@ def run_until_signal(
     work: Coroutine[Any, Any, _T],
     *,
     gently: Callable[[], object] | None = None,
-    run: Callable[[Coroutine[Any, Any, _T]], _T] = asyncio.run,
+    run: Callable[[Coroutine[Any, Any, _T]], _T] = loops.run,
 ) -> _T:
     """Run `work` on an event loop of its own.
 

@@ -17,24 +17,19 @@ from yarl import URL
 from altcraft_balance.errors import (
     AltcraftBalanceError,
     AttemptTimeout,
-    ConfigurationError,
     ConnectionFailed,
     UnexpectedReply,
 )
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.failures import translate
-from altcraft_balance.transport.guard import (
-    FRESH,
-    Connect,
-    GuardedBody,
-    Look,
-    has_arrived,
-    make_connector,
-)
+from altcraft_balance.transport.guard import FRESH, GuardedBody, GuardedConnector, make_connector
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
+from altcraft_balance.transport.lean import Asked, LeanReply, LeanWay, lean_hooks_present
+from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.sweep import Sweep
 from altcraft_balance.transport.tls import build_context
+from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
 
 __all__ = ["AiohttpTransport"]
 
@@ -67,8 +62,8 @@ class AiohttpTransport:
     async def open(self, *, warm: int = 0) -> None:
         """Make the session on the running loop, and `warm` idle connections."""
         settings = self._settings
-        self._url = _parsed(settings.url, "base_url")
-        self._proxy = _parsed(settings.proxy, "proxy") if settings.proxy else None
+        self._url = parsed_url(settings.url, "base_url")
+        self._proxy = parsed_url(settings.proxy, "proxy") if settings.proxy else None
         context = await self._tls_context()
         self._sweep = Sweep(asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
@@ -84,6 +79,7 @@ class AiohttpTransport:
             auto_decompress=False,
             trust_env=settings.trust_env,
         )
+        self._lean = self._lean_way()
         try:
             await self._warm(warm)
         except BaseException:
@@ -100,46 +96,53 @@ class AiohttpTransport:
         self, body: bytes, headers: Mapping[str, str], *, limit_s: float, fresh: bool = False
     ) -> RawReply:
         """Post `body`; a connection that turns out unclean costs another one, not a request."""
-        wanted = {**headers, **self._own}
         with_limit = self._sweep.within(limit_s)
         trouble: SendFailed
-        payload = GuardedBody(body, self._look)
+        asked = self._asked(body)
         if self._session.closed:
-            raise SendFailed(ConnectionFailed("the client was closed meanwhile"))
+            raise SendFailed(ConnectionFailed(CLOSED_MEANWHILE))
         try:
             with with_limit:
                 while True:
-                    reply = await self._exchange(payload, wanted, fresh)
+                    reply = await self._exchange(asked, body, headers, fresh)
                     if reply is not None:
                         return reply
                     self._tell("dropped_when_written")
-                    payload, fresh = GuardedBody(body, self._look), True
+                    asked, fresh = self._asked(body), True
         except TimeoutError:
-            trouble = SendFailed(self._timed_out(limit_s, payload), reused=payload.reused)
+            trouble = SendFailed(self._timed_out(limit_s, asked), reused=asked.reused)
         except SendFailed as failed:
             trouble = failed
         raise trouble.with_traceback(None)
 
+    def _lean_way(self) -> LeanWay | None:
+        """The way past the general client, where nothing is asked for that only that one can."""
+        if self._proxy is not None or self._settings.trust_env:
+            return None
+        if not (isinstance(self._session.connector, GuardedConnector) and lean_hooks_present()):
+            return None
+        return LeanWay(self._session, self._url, self._own)
+
+    def _asked(self, body: bytes) -> Asked | GuardedBody:
+        return GuardedBody(body) if self._lean is None else Asked()
+
     async def _exchange(
-        self, payload: GuardedBody, headers: Mapping[str, str], fresh: bool
+        self, asked: Asked | GuardedBody, body: bytes, headers: Mapping[str, str], fresh: bool
     ) -> RawReply | None:
         """One request and its reply; None when nothing was sent on an idle connection."""
         failure: BaseException
+        response: aiohttp.ClientResponse | LeanReply
         began = False
-        token = FRESH.set(fresh)
         try:
-            response = await self._session.post(
-                self._url,
-                data=payload,
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy,
-            )
-            if payload.written:
+            if self._lean is not None and isinstance(asked, Asked):
+                response = await self._lean.ask(asked, body, headers, fresh=fresh)
+            else:
+                response = await self._posted(asked, headers, fresh)
+            if asked.written:
                 began = True
-                return await self._whole(response, payload)
+                return await self._whole(response, asked)
             response.close()  # it lay on the connection before we asked
-            payload.refused, failure = True, ConnectionError()
+            asked.refused, failure = True, ConnectionError()
         except aiohttp.ClientError as error:
             failure = error
         except OSError as error:
@@ -148,48 +151,66 @@ class AiohttpTransport:
             failure = error
         except ValueError as error:  # of the request itself: nothing was sent
             failure = error
+        if asked.reused and not asked.written:
+            return None  # a new one that fails like this is trouble: another would be a storm
+        raise SendFailed(self._translated(failure, asked), reused=asked.reused, began=began)
+
+    async def _posted(
+        self, payload: Asked | GuardedBody, headers: Mapping[str, str], fresh: bool
+    ) -> aiohttp.ClientResponse:
+        """By the general client: with a proxy, or with an aiohttp that has changed."""
+        token = FRESH.set(fresh)
+        try:
+            return await self._session.post(
+                self._url,
+                data=payload,
+                headers={**headers, **self._own},
+                allow_redirects=False,
+                proxy=self._proxy,
+            )
         finally:
             FRESH.reset(token)
-        if payload.reused and not payload.written:
-            return None  # a new one that fails like this is trouble: another would be a storm
-        raise SendFailed(self._translated(failure, payload), reused=payload.reused, began=began)
 
-    def _translated(self, failure: BaseException, payload: GuardedBody) -> AltcraftBalanceError:
-        if payload.refused:
+    def _translated(
+        self, failure: BaseException, asked: Asked | GuardedBody
+    ) -> AltcraftBalanceError:
+        if asked.refused:
             return ConnectionFailed(f"{self._host} spoke or hung up before it was asked")
         return translate(
             failure,
             host=self._host,
             connect_s=self._settings.timeouts.connect_s,
-            written=payload.written,
+            written=asked.written,
         )
 
-    def _timed_out(self, limit_s: float, payload: GuardedBody) -> AltcraftBalanceError:
+    def _timed_out(self, limit_s: float, asked: Asked | GuardedBody) -> AltcraftBalanceError:
         if self._session.closed:
-            return ConnectionFailed("the client was closed meanwhile", maybe_sent=payload.written)
+            return ConnectionFailed(CLOSED_MEANWHILE, maybe_sent=asked.written)
         return AttemptTimeout(
-            f"no whole reply from {self._host} within {limit_s:.3g} s", maybe_sent=payload.written
+            f"no whole reply from {self._host} within {limit_s:.3g} s", maybe_sent=asked.written
         )
 
-    async def _whole(self, response: aiohttp.ClientResponse, payload: GuardedBody) -> RawReply:
+    async def _whole(
+        self, response: aiohttp.ClientResponse | LeanReply, asked: Asked | GuardedBody
+    ) -> RawReply:
         """Read the reply to its end, and no further than the cap."""
         error: AltcraftBalanceError
         try:
             raw = await self._read(response)
             encoding = response.headers.get("content-encoding", "")
             body = decode_body(raw, encoding, self._settings.max_body_bytes)
-            return RawReply(response.status, response.headers, body, payload.reused)
+            return RawReply(response.status, response.headers, body, asked.reused)
         except (TooLarge, CannotDecode) as trouble:
             if not 200 <= response.status < 300:
                 # The status says enough without the page; it must not be lost with it.
-                return RawReply(response.status, response.headers, b"", payload.reused)
+                return RawReply(response.status, response.headers, b"", asked.reused)
             error = self._unusable(trouble, response.status)
         finally:
             if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
-            elif _is_broken(response) and payload.connection is not None:
-                payload.connection.close()
-        raise SendFailed(error, reused=payload.reused, began=True)
+            elif _is_broken(response) and asked.connection is not None:
+                asked.connection.close()
+        raise SendFailed(error, reused=asked.reused, began=True)
 
     def _unusable(self, trouble: TooLarge | CannotDecode, status: int) -> AltcraftBalanceError:
         if isinstance(trouble, CannotDecode):
@@ -197,15 +218,16 @@ class AiohttpTransport:
         limit = self._settings.max_body_bytes
         return UnexpectedReply(f"the reply is larger than max_body_bytes ({limit})", status=status)
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = self._settings.max_body_bytes
-        if (response.content_length or 0) > limit:
+    async def _read(self, response: aiohttp.ClientResponse | LeanReply) -> bytes:
+        limit, content = self._settings.max_body_bytes, response.content
+        if int(response.headers.get("content-length", 0)) > limit:
             raise TooLarge
-        body = b""
-        while not response.content.at_eof():
-            body += await response.content.readany()
-            if len(body) > limit:
-                raise TooLarge
+        # As a rule it came in one piece with its head.
+        body = content.read_nowait() if content.is_eof() else b""
+        while len(body) <= limit and not content.at_eof():
+            body += await content.readany()
+        if len(body) > limit:
+            raise TooLarge
         return body
 
     async def _tls_context(self) -> ssl.SSLContext | bool:
@@ -229,8 +251,7 @@ class AiohttpTransport:
         )
         failures = [item for item in made if item is not None]
         if failures:
-            payload = GuardedBody(b"", self._look)
-            raise SendFailed(self._translated(failures[0], payload))
+            raise SendFailed(self._translated(failures[0], Asked()))
 
     async def _lay_in(self, proxy: URL | None, auth: aiohttp.BasicAuth | None) -> None:
         connector = self._session.connector
@@ -253,16 +274,10 @@ class AiohttpTransport:
             FRESH.reset(token)
 
 
-def _is_broken(response: aiohttp.ClientResponse) -> bool:
+def _is_broken(response: aiohttp.ClientResponse | LeanReply) -> bool:
     """Whether whoever sent this may be the one broken server behind a balancer.
 
     It answers fastest, so its connection would be the one that is free, again and again. A 503
     that asks for a pause is in order.
     """
     return response.status >= 500 and "retry-after" not in response.headers
-
-
-def _parsed(url: str, name: str) -> URL:
-    with contextlib.suppress(ValueError):  # whose frames may show a password
-        return URL(url)
-    raise ConfigurationError(f"{name} is not a URL that can be asked")

@@ -6,8 +6,6 @@ its frames, which hold the request, would stay attached to ours.
 
 from __future__ import annotations
 
-import ssl
-
 import aiohttp
 
 from altcraft_balance.errors import (
@@ -18,6 +16,7 @@ from altcraft_balance.errors import (
     HttpStatusError,
     TlsRefused,
 )
+from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
 
 __all__ = ["translate"]
 
@@ -66,21 +65,12 @@ def _tls_trouble(error: BaseException) -> str | None:
     """Why TLS was refused; None when it was not, or the other end merely went away."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return str(error.certificate_error)
-    seen = getattr(error, "os_error", None) or error.__cause__ or error
-    if isinstance(seen, ssl.SSLCertVerificationError):
-        return seen.verify_message
-    if isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return None
-    if isinstance(seen, ssl.SSLError):
-        reason = str(seen.reason or "handshake failure").replace("_", " ").lower()
-        # What a plain reply looks like to TLS.
-        return f"{reason} (plain http?)" if reason == "wrong version number" else reason
-    return None
+    return tls_reason(getattr(error, "os_error", None) or error.__cause__ or error)
 
 
 def _reason(error: BaseException) -> str:
     """The system's own short word for it, never a text that holds more than that."""
     cause = getattr(error, "os_error", None) or error
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
-        return "before the whole reply had come"
-    return getattr(cause, "strerror", None) or type(cause).__name__
+        return CUT_SHORT
+    return reason_of(cause)

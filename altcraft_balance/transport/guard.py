@@ -17,11 +17,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import select
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -30,33 +29,36 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.look import Connect, Look, has_arrived, prepared
 from altcraft_balance.transport.port import Tell
 
-__all__ = ["FRESH", "Connect", "GuardedBody", "Look", "has_arrived", "make_connector"]
-
-#: ``connect(protocol_factory, host, port, ssl=...)`` as `loop.create_connection` does it.
-Connect: TypeAlias = Callable[..., Awaitable[tuple[Any, Any]]]
-#: Whether anything has arrived on a transport that nobody has read yet.
-Look: TypeAlias = Callable[[asyncio.Transport], bool]
+__all__ = [
+    "FRESH",
+    "Connect",
+    "GuardedBody",
+    "GuardedConnector",
+    "Look",
+    "Unclean",
+    "WatchedConnection",
+    "has_arrived",
+    "hooks_present",
+    "make_connector",
+]
 
 #: Set around a request that must have a connection of its own.
 FRESH: Final[ContextVar[bool]] = ContextVar("FRESH", default=False)
 
 
-def has_arrived(transport: asyncio.Transport) -> bool:
-    """Whether the kernel holds something for this connection: bytes, its end, or an error."""
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
-        return True
-    if hasattr(select, "poll"):  # select() cannot look at descriptors from 1,024 on
-        poll = select.poll()
-        poll.register(socket.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([socket], [], [], 0)[0])
+class Unclean(ConnectionError):
+    """An idle connection on which something has come, or whose other end has gone."""
 
 
 class WatchedConnection(ResponseHandler):
     """aiohttp's side of a connection, with a memory of what came unasked.
+
+    Args:
+        loop: as in `ResponseHandler`.
+        look: looks for what has arrived on it.
 
     Attributes:
         pooled: it has lain in the pool, so that its other end may have gone.
@@ -68,7 +70,13 @@ class WatchedConnection(ResponseHandler):
     asked = False
     stray = False
 
+    def __init__(self, loop: asyncio.AbstractEventLoop, look: Look) -> None:
+        super().__init__(loop)
+        self._look = look
+        self._looks: Callable[[], object] | None = None
+
     def data_received(self, data: bytes) -> None:
+        """Remember what came unasked, and let aiohttp parse it."""
         if data and not self.asked:
             self.stray = True
         super().data_received(data)
@@ -76,6 +84,7 @@ class WatchedConnection(ResponseHandler):
             self._break_body()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Let who waits for the rest of a body hear of it."""
         if exc is not None:  # to aiohttp the end of a body without a length, as a close is
             self._break_body()
         super().connection_lost(exc)
@@ -91,13 +100,16 @@ class WatchedConnection(ResponseHandler):
         except Exception:  # noqa: BLE001 - whatever the parser finds wrong with it
             return True
 
-    def is_clean(self, look: Look) -> bool:
+    def is_clean(self) -> bool:
         """Whether a request may be written: nothing has come, and the other end is there."""
         transport = self.transport
         if transport is None or transport.is_closing() or self.stray or self.should_close:
             return False
-        # On a connection that is new, TLS may have left tickets in the kernel's buffer.
-        return not (self.pooled and look(transport))
+        if not self.pooled:  # TLS may have left tickets in the kernel's buffer
+            return True
+        if self._looks is None:
+            self._looks = prepared(self._look, transport)
+        return not self._looks()
 
 
 class GuardedConnector(aiohttp.TCPConnector):
@@ -113,9 +125,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         **options: Any,
     ) -> None:
         super().__init__(limit=0, **options)
-        self._tell, self._look = tell, look
+        self._tell = tell
         self._open, self._connect_s = connect, connect_s
-        self._factory = functools.partial(WatchedConnection, loop=self._loop)  # type: ignore[assignment]
+        self._factory = functools.partial(WatchedConnection, loop=self._loop, look=look)  # type: ignore[assignment]
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
         if FRESH.get():
@@ -124,7 +136,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if isinstance(protocol, WatchedConnection):
                 protocol.pooled = True
-                if protocol.is_clean(self._look) and not protocol.began_another():
+                if protocol.is_clean() and not protocol.began_another():
                     return connection
             self._tell("dropped_when_taken")
             connection.close()
@@ -159,9 +171,8 @@ class GuardedBody(BytesPayload):
         connection: the connection that it was to be written to, once there is one.
     """
 
-    def __init__(self, body: bytes, look: Look) -> None:
+    def __init__(self, body: bytes) -> None:
         super().__init__(HiddenBytes(body))
-        self._look = look
         self.written = False
         self.refused = False
         self.connection: WatchedConnection | None = None
@@ -182,9 +193,9 @@ class GuardedBody(BytesPayload):
         protocol = getattr(writer, "protocol", None)
         if isinstance(protocol, WatchedConnection):
             self.connection = protocol
-            if not protocol.is_clean(self._look):
+            if not protocol.is_clean():
                 self.refused = True
-                raise ConnectionError("the idle connection was not clean")
+                raise Unclean
             protocol.asked = True
         self.written = True
         await writer.write(self._value)

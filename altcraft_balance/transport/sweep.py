@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Protocol
 
 from altcraft_balance.transport.scope import Scope
 
-__all__ = ["Limit", "Sweep"]
+__all__ = ["Limit", "Limited", "Sweep"]
+
+
+class Limited(Protocol):
+    """Whatever has to end at `when`, a moment of the loop's clock."""
+
+    when: float
+
+    def cancel(self) -> None:
+        """End it."""
 
 
 class Limit(Scope):
@@ -30,7 +40,7 @@ class Sweep:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._limits: dict[Limit, None] = {}  # a set's order would differ from run to run
+        self._limits: dict[Limited, None] = {}  # a set's order would differ from run to run
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf  # ours to keep: uvloop's handles do not always know it
 
@@ -42,15 +52,15 @@ class Sweep:
         """A limit at that moment of the loop's clock; None: there is none."""
         return Limit(self, math.inf if when is None else when)
 
-    def add(self, limit: Limit) -> None:
-        """Watch `limit`."""
+    def add(self, limit: Limited) -> None:
+        """Watch `limit`; once more when its moment has moved to an earlier one."""
         if limit.when == math.inf:
             return
         self._limits[limit] = None
         if limit.when < self._due:
             self._set_timer(limit.when)
 
-    def discard(self, limit: Limit) -> None:
+    def discard(self, limit: Limited) -> None:
         """Watch `limit` no longer; the timer stays, since the next attempt will want one."""
         self._limits.pop(limit, None)
 

@@ -57,6 +57,12 @@ TYPED = [
     (("--attempt-timeout", "0"), f"--attempt-timeout {ABOVE_0} 0.0"),
     (("--attempt-timeout", "x"), "--attempt-timeout='x' cannot be read: a number of seconds"),
     (("--format", "yaml"), "--format must be one of json, xml"),
+    (("--transport", "httpx"), "--transport must be one of aiohttp, direct, not 'httpx'"),
+    (
+        ("--transport", "direct", "--proxy", "http://h:1"),
+        "--proxy does not work with the direct lane: leave it out, or take 'aiohttp' (--transport)",
+    ),
+    (("--transport", "direct", "--trust-env"), "--trust-env does not work with the direct lane"),
     (("--proxy", "socks://h"), "--proxy must look like http://proxy.example.com:3128"),
 ]
 #: Arguments after the member's, variables, and the sentence.
@@ -68,6 +74,12 @@ SET = [
     (RATE, {"RATE_STORE": "redis://:canary@h?db=x"}, "ALTCRAFT_RATE_STORE is not one that redis"),
     ((), {"RATE_STORE": "redis://h"}, "ALTCRAFT_RATE_STORE needs --rate, the rate to share"),
     ((), {"BURST": "5"}, "ALTCRAFT_BURST needs --rate, the rate after which it is allowed"),
+    ((), {"TRANSPORT": "httpx"}, "ALTCRAFT_TRANSPORT must be one of aiohttp, direct, not 'httpx'"),
+    (
+        ("--trust-env",),
+        {"TRANSPORT": "direct"},
+        "--trust-env does not work with the direct lane: leave it out, or take",
+    ),
     ((), {"LOYALTY_PROGRAM_ID": "x"}, f"ALTCRAFT_LOYALTY_PROGRAM_ID='x' {NO_WHOLE}"),
     (("--rate", "0"), {"RATE_PER_S": "50"}, f"--rate {ABOVE_0} 0.0"),
 ]

@@ -94,13 +94,6 @@ async def test_the_default_transport_is_aiohttp():
     assert ours._own["User-Agent"].startswith("altcraft-balance/")
 
 
-@pytest.mark.parametrize("transport", ["httpx", ""])
-def test_an_unknown_transport_is_refused_at_once(transport):
-    """With what is accepted."""
-    with pytest.raises(ConfigurationError, match="transport must be 'aiohttp', or an object"):
-        BalanceClient(URL, token=TOKEN, transport=transport)
-
-
 # ── the environment ──────────────────────────────────────────────────────────────────────────
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import logging
@@ -15,8 +16,10 @@ import pytest
 from altcraft_balance.secret import HiddenBytes, HiddenStr
 from altcraft_balance.settings import ClientSettings, Timeouts
 from altcraft_balance.transport.aiohttp import AiohttpTransport
+from altcraft_balance.transport.direct import DirectTransport
 from tests.transport.authority import Authority
 
+LANES = {"aiohttp": AiohttpTransport, "direct": DirectTransport}
 TOKEN = "canary-token-5f1e"
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -178,8 +181,8 @@ class RawServer:
 class Asker:
     """A transport, its news, and a short way to send."""
 
-    def __init__(self, url, *, timeouts=None, connect=None, look=None, **settings):
-        self.news = []
+    def __init__(self, url, *, lane="aiohttp", timeouts=None, connect=None, look=None, **settings):
+        self.news, self.lane = [], lane
         self.settings = ClientSettings(
             base_url=url,
             token=TOKEN,
@@ -187,7 +190,7 @@ class Asker:
             **settings,
         )
         options = {} if look is None else {"look": look}
-        self.transport = AiohttpTransport(
+        self.transport = LANES[lane](
             self.settings, user_agent="test/1", tell=self.news.append, connect=connect, **options
         )
         self.is_open = False
@@ -220,12 +223,24 @@ class Asker:
     @property
     def idle(self):
         """How many connections lie in the pool."""
+        if self.lane == "direct":
+            return len(self.transport._pool)
         return sum(len(conns) for conns in self.connector._conns.values())
 
     @property
     def taken(self):
         """How many connections carry a request."""
+        if self.lane == "direct":
+            return sum(getattr(watched, "busy", False) for watched in self.sweep._limits)
         return len(self.connector._acquired)
+
+    @property
+    def sweep(self):
+        return self.transport._pool.sweep if self.lane == "direct" else self.transport._sweep
+
+    @property
+    def closed(self):
+        return self.transport._closed if self.lane == "direct" else self.transport._session.closed
 
 
 async def turns(count=10):
@@ -238,12 +253,19 @@ def hidden(headers):
     return {name: HiddenStr(value) for name, value in headers.items()}
 
 
+@pytest.fixture(params=LANES)
+def lane(request):
+    """Which transport it is; a test of one of them alone is parametrised with its name."""
+    return request.param
+
+
 @pytest.fixture
-def tools():
+def tools(lane):
     """What the tests of this folder share: `--import-mode=importlib` has no shared modules."""
 
     class Tools:
-        Asker, Peer, RawServer = Asker, Peer, RawServer
+        Asker = functools.partial(Asker, lane=lane)
+        Peer, RawServer = Peer, RawServer
         JSON, TOKEN = JSON, TOKEN
         balance_of, hidden, reply, turns = (
             staticmethod(balance_of),
@@ -281,11 +303,11 @@ def serve(stack):
 
 
 @pytest.fixture
-def ask(stack):
+def ask(stack, lane):
     """Open a transport to a server or a URL."""
 
     async def ask(server, *, warm=0, **settings):
-        asker = Asker(getattr(server, "url", server), **settings)
+        asker = Asker(getattr(server, "url", server), lane=lane, **settings)
         stack.push_async_callback(asker.aclose)
         return await asker.open(warm=warm)
 

@@ -55,7 +55,7 @@ async def test_a_warm_connection_that_fails_leaves_nothing_open(debug, stack, to
         assert (caught.value.error.maybe_sent, caught.value.reused) == (False, False)
         for number in range(3):
             await (await server.peer(number)).gone()
-        assert asker.transport._session.closed
+        assert asker.closed
 
 
 async def test_opening_can_be_cancelled(debug, stack, tools):
@@ -238,5 +238,5 @@ async def test_after_the_end_nothing_is_sent(serve, ask):
         await asker.send()
     assert isinstance(caught.value.error, ConnectionFailed)
     assert not caught.value.error.maybe_sent
-    assert asker.transport._sweep._timer is None
+    assert asker.sweep._timer is None
     assert len(server.requests) == 1

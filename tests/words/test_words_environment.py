@@ -22,6 +22,7 @@ READ = [
     ("FORMAT", "xml", "xml"),
     ("AUTH", "both", "both"),
     ("TRANSPORT", "aiohttp", "aiohttp"),
+    ("TRANSPORT", "direct", "direct"),
     ("NOT_A_MEMBER", "404, 440", {404, 440}),
     ("FATAL_CODES", "401 402", {401, 402}),
     ("CA_FILE", "/etc/ca.pem", "/etc/ca.pem"),

@@ -102,6 +102,19 @@ BAD = [
     ({"loyalty_program_id": 0}, "loyalty_program_id must be 1 or greater"),
     ({"loyalty_program_id": "5"}, r"loyalty_program_id must be an integer \(int\), not str"),
     ({"currency": "stars"}, r"currency must be CurrencyIid\(...\) or CurrencyEid\(...\), not str"),
+    *[
+        ({"transport": name}, f"transport must be one of aiohttp, direct, not {name!r}")
+        for name in ("httpx", "", "Direct")
+    ],
+    *[
+        ({"transport": value}, "transport must be 'aiohttp' or 'direct', or an object that fits")
+        for value in (None, 5, object(), b"direct")
+    ],
+    (
+        {"transport": "direct", "proxy": "http://proxy:3128"},
+        r"proxy does not work with the direct lane: leave it out, or take 'aiohttp' \(transport\)",
+    ),
+    ({"transport": "direct", "trust_env": True}, "trust_env does not work with the direct lane"),
     ({"retry": 3}, r"retry must be a RetryPolicy\(...\)"),
     ({"timeouts": 3.0}, r"timeouts must be a Timeouts\(...\)"),
     ({"limits": None}, r"limits must be a Limits\(...\)"),

@@ -1,0 +1,29 @@
+"""Which event loop the commands run on: uvloop's where it is installed, else asyncio's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["loop_factory", "run"]
+
+_T = TypeVar("_T")
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop; uvloop is looked for now, and not when this module is imported.
+
+    So whoever asks for help, or for a report, does not pay for it.
+    """
+    try:
+        import uvloop
+    except ImportError:  # not installed, or not made for this machine
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """As `asyncio.run`, which takes no factory before Python 3.12."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(work)

@@ -1,0 +1,185 @@
+"""One connection of the fast lane: a request is written, and its reply wakes whoever asked.
+
+A request costs one future and one write; its limit is the connection's `when`, which one sweep
+watches for all. Whatever arrives while nothing is asked, be it bytes, the end or an error, makes
+the connection useless, and it is closed at once: HTTP/1.1 tells answers apart by their order
+alone, so that a reply which began before its request was written is somebody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, TlsRefused
+from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.direct_reply import HEAD_BYTES, ReplyReader
+from altcraft_balance.transport.look import Look, prepared
+from altcraft_balance.transport.port import RawReply, SendFailed
+from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
+
+if TYPE_CHECKING:
+    from altcraft_balance.transport.direct_pool import Pool
+
+__all__ = ["DirectConnection", "Outcome"]
+
+#: What a request comes to; `TimeoutError`: its limit.
+Outcome: TypeAlias = RawReply | SendFailed | TimeoutError
+
+
+class DirectConnection(asyncio.BufferedProtocol):
+    """asyncio's side of a connection.
+
+    It reads into a buffer of its own: asyncio would make one of 256 KiB for every read.
+
+    Args:
+        pool: where it lies while it is idle.
+        reader: makes replies of what comes.
+        host: who is at the other end, for the sentences.
+        look: looks for what has arrived and was not read.
+
+    Attributes:
+        when: the moment of the loop's clock at which the request on it must have ended, or at
+            which it has been idle for long enough.
+        retires_at: after this moment it is not laid into the pool.
+        transport: asyncio's.
+        reader: as above.
+    """
+
+    __slots__ = (
+        "_arrived",
+        "_buffer",
+        "_create_future",
+        "_gone",
+        "_host",
+        "_look",
+        "_pool",
+        "_waiter",
+        "reader",
+        "retires_at",
+        "transport",
+        "when",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: Pool, reader: ReplyReader, host: str, look: Look) -> None:
+        self._pool, self.reader, self._host, self._look = pool, reader, host, look
+        self._create_future = pool.loop.create_future
+        self._waiter: asyncio.Future[Outcome] | None = None
+        self._gone = True
+        self._buffer = memoryview(bytearray(HEAD_BYTES))
+        self._arrived: Callable[[], object] = bool
+        self.when = self.retires_at = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is on it."""
+        return self._waiter is not None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the other end is there and has said nothing unasked, as far as was read."""
+        return not (self._gone or self.transport.is_closing())
+
+    @property
+    def clean(self) -> bool:
+        """The same, the kernel's buffer included."""
+        return not (self._gone or self.transport.is_closing() or self._arrived())
+
+    def ask(self, request: HiddenBytes, when: float) -> asyncio.Future[Outcome]:
+        """Write `request`; what comes of it, until `when`."""
+        self._waiter = waiter = self._create_future()
+        self.when = when
+        self._pool.sweep.add(self)
+        self.transport.write(request)
+        return waiter
+
+    def give_up(self, waiter: asyncio.Future[Outcome]) -> None:
+        """Close the connection, unless it has done with `waiter`'s request."""
+        if self._waiter is waiter:
+            self.drop()
+
+    def cancel(self) -> None:
+        """The moment `when` is here: end the request, and the connection with it."""
+        self._end(TimeoutError())
+
+    def drop(self) -> None:
+        """Close the connection, now."""
+        self._waiter = None
+        if not self._gone:
+            self._gone = True
+            self._pool.forget(self)
+            self.transport.abort()
+
+    # ── asyncio's calls ──────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands, TLS included."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checkers
+        self.transport, self._gone = transport, False
+        self._arrived = prepared(self._look, transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes have come."""
+        self.data_received(self._buffer[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
+        """These bytes have come; loops that know nothing of buffers call this."""
+        waiter = self._waiter
+        if waiter is None:
+            self._pool.spoiled(self)
+            return
+        outcome = self.reader.feed(data)
+        if outcome is None:
+            return
+        if self._is_kept(waiter) and isinstance(outcome, RawReply):
+            self._waiter = None
+            self._pool.lay_in(self, outcome)
+            waiter.set_result(outcome)
+        else:
+            self._end(outcome)
+
+    def eof_received(self) -> None:
+        """The other end says no more."""
+        if self._waiter is not None:
+            self._end(self.reader.feed_end() or self._hung_up(None))
+        self.drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is no more."""
+        if self._waiter is not None:
+            self._end(self._hung_up(exc))
+        self.drop()
+        self.reader.close()
+
+    def _is_kept(self, waiter: asyncio.Future[Outcome]) -> bool:
+        """Whether another request may follow: not if this one is cancelled or half unwritten."""
+        if waiter.done() or self.transport.get_write_buffer_size():
+            return False
+        return self.reader.kept
+
+    def _end(self, outcome: Outcome) -> None:
+        """Give the outcome to whoever waits, and close the connection."""
+        waiter = self._waiter
+        self.drop()
+        if waiter is not None and not waiter.done():
+            waiter.set_result(outcome)
+
+    def _hung_up(self, exc: Exception | None) -> SendFailed:
+        reader = self.reader
+        error: AltcraftBalanceError
+        trouble = tls_reason(exc) if exc is not None else None
+        if trouble is not None:
+            error = TlsRefused(f"TLS with {self._host} failed: {trouble}", maybe_sent=True)
+        else:
+            reason = CUT_SHORT if exc is None else reason_of(exc)
+            error = ConnectionFailed(
+                f"{self._host} closed the connection: {reason}", maybe_sent=True
+            )
+        return SendFailed(error, reused=reader.reused, began=reader.began)

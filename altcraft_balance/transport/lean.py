@@ -1,0 +1,190 @@
+"""A request and its reply on one of aiohttp's connections, without the general client around it.
+
+`ClientSession.post` weighs for every request what is settled once here: redirects, cookies,
+authorization, the usual headers; and it makes a task to write the body. That was more than half of
+a lookup's cost. So a connection is taken from aiohttp's pool, the request is written onto it in
+the very step that took it, and aiohttp's parser reads the reply.
+
+What has a proxy, or the environment's, goes the general way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import StreamReader
+from yarl import URL
+
+from altcraft_balance.transport.guard import FRESH, Unclean, WatchedConnection
+from altcraft_balance.transport.request import RequestWriter
+
+__all__ = ["Asked", "LeanReply", "LeanWay", "lean_hooks_present"]
+
+
+class Asked:
+    """What became of one request; `guard.GuardedBody` has the same of one that is posted.
+
+    Attributes:
+        written: the request left on a connection that was clean.
+        refused: the connection was not; nothing was written.
+        connection: the connection that it was to be written to, once there is one.
+    """
+
+    __slots__ = ("connection", "refused", "written")
+
+    def __init__(self) -> None:
+        self.written = self.refused = False
+        self.connection: WatchedConnection | None = None
+
+    @property
+    def reused(self) -> bool:
+        """Whether the connection had lain in the pool."""
+        return self.connection is not None and self.connection.pooled
+
+
+class LeanReply:
+    """A reply that has begun: what the transport needs of an `aiohttp.ClientResponse`.
+
+    Attributes:
+        status: the HTTP status.
+        headers: compared without case.
+        content: the body, as it comes.
+        connection: None as soon as the whole reply has come, and the connection is free again.
+    """
+
+    __slots__ = ("connection", "content", "headers", "status")
+
+    def __init__(self, message: Any, content: StreamReader, connection: Connection) -> None:
+        self.status: int = message.code
+        self.headers: Mapping[str, str] = message.headers
+        self.content = content
+        self.connection: Connection | None = connection
+        content.on_eof(self._free)
+
+    def _free(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        transport = connection.transport
+        if self.status == 101 or transport is None or transport.get_write_buffer_size():
+            # What follows is not HTTP, or is the rest of a request that was answered early.
+            connection.close()
+        else:
+            connection.release()
+
+    def close(self) -> None:
+        """Read no more of it; its connection is of no further use."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class _Endpoint(aiohttp.ClientRequest):
+    """What the pool must know of every request: where it goes, which is worked out once."""
+
+    def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
+        super().__init__("POST", url, loop=asyncio.get_running_loop(), session=session)
+        self._key_once = super().connection_key
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        """Which connections fit."""
+        return self._key_once
+
+
+class LeanWay:
+    """Asks one endpoint over the connections of a session.
+
+    Args:
+        session: whose connections they are.
+        url: the endpoint.
+        own: headers of the transport's own.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: URL, own: Mapping[str, str]) -> None:
+        if session.connector is None:
+            raise aiohttp.ClientConnectionError("closed")
+        self._connector, self._timeout = session.connector, session.timeout
+        self._endpoint = _Endpoint(url, session)
+        self._writer = RequestWriter(url, own)
+
+    async def ask(
+        self, asked: Asked, body: bytes, headers: Mapping[str, str], *, fresh: bool
+    ) -> LeanReply:
+        """Write the request, and wait for the head of its reply.
+
+        Raises:
+            aiohttp.ClientError: there is no connection, or no reply that is HTTP.
+            OSError: the connection was not clean (`asked` says so), or could not be made.
+            SendFailed: a header has control characters in it.
+        """
+        request = self._writer.write(body, headers)
+        connection = await self._taken(fresh)
+        try:
+            protocol: Any = connection.protocol
+            asked.connection = protocol
+            if not protocol.pooled:
+                await asyncio.sleep(0)  # what its other end said first is read in this turn
+            if not protocol.is_clean():
+                asked.refused = True
+                raise Unclean
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            # From the look to this write the loop does not turn.
+            protocol.asked = asked.written = True
+            protocol.transport.write(request)
+            return await self._begun(protocol, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _taken(self, fresh: bool) -> Connection:
+        """A connection from the pool, or a new one."""
+        try:
+            if not fresh:
+                return await self._connector.connect(self._endpoint, [], self._timeout)
+            token = FRESH.set(True)
+            try:
+                return await self._connector.connect(self._endpoint, [], self._timeout)
+            finally:
+                FRESH.reset(token)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+
+    async def _begun(self, protocol: ResponseHandler, connection: Connection) -> LeanReply:
+        try:
+            message, content = await protocol.read()
+            while 100 <= message.code < 200 and message.code != 101:  # RFC 9110, section 15.2
+                message, content = await protocol.read()
+        except HttpProcessingError as error:
+            raise aiohttp.ClientResponseError(
+                self._endpoint.request_info, (), status=error.code
+            ) from error
+        return LeanReply(message, content, connection)
+
+
+def lean_hooks_present() -> bool:
+    """Whether this aiohttp has what is used here and not documented."""
+    return (
+        _takes(aiohttp.BaseConnector.connect, {"req", "traces", "timeout"}, exactly=True)
+        and _takes(getattr(ResponseHandler, "read", None), set(), exactly=True)
+        and _takes(
+            getattr(ResponseHandler, "set_response_params", None),
+            {"read_until_eof", "auto_decompress"},
+        )
+        and isinstance(getattr(aiohttp.ClientRequest, "connection_key", None), property)
+    )
+
+
+def _takes(method: Any, parameters: set[str], *, exactly: bool = False) -> bool:
+    if method is None:
+        return False
+    found = set(inspect.signature(method).parameters) - {"self"}
+    return found == parameters if exactly else found >= parameters

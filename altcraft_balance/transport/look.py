@@ -1,0 +1,46 @@
+"""Looking at a connection without reading from it: has anything arrived that nobody asked for?
+
+`poll`, not `select`, which cannot look at descriptors from 1,024 on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import select
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+__all__ = ["Connect", "Look", "has_arrived", "prepared"]
+
+#: ``connect(protocol_factory, host, port, ssl=...)`` as `loop.create_connection` does it.
+Connect: TypeAlias = Callable[..., Awaitable[tuple[Any, Any]]]
+#: Whether anything has arrived on a transport that nobody has read yet.
+Look: TypeAlias = Callable[[asyncio.Transport], bool]
+
+
+def has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether the kernel holds something for this connection: bytes, its end, or an error."""
+    socket = transport.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([socket], [], [], 0)[0])
+
+
+def prepared(look: Look, transport: asyncio.Transport) -> Callable[[], object]:
+    """`look` at this one transport, again and again; what comes out is true or not.
+
+    To make a poll object and to tell it the descriptor costs more than to ask it, so that is
+    done once. Only a transport that is still open may be looked at: its descriptor's number
+    goes to somebody else afterwards.
+    """
+    socket = transport.get_extra_info("socket")
+    if look is not has_arrived or socket is None or not hasattr(select, "poll"):
+        return functools.partial(look, transport)
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return functools.partial(poll.poll, 0)

@@ -1,0 +1,45 @@
+"""What a transport's failures are called, whichever transport met them."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import Final
+
+from yarl import URL
+
+from altcraft_balance.errors import ConfigurationError
+
+__all__ = ["CLOSED_MEANWHILE", "CUT_SHORT", "parsed_url", "reason_of", "tls_reason"]
+
+CLOSED_MEANWHILE: Final = "the client was closed meanwhile"
+CUT_SHORT: Final = "before the whole reply had come"
+
+
+def tls_reason(error: BaseException) -> str | None:
+    """Why TLS was refused; None when it was not, or the other end merely went away."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None
+    if isinstance(error, ssl.SSLError):
+        reason = str(error.reason or "handshake failure").replace("_", " ").lower()
+        # What a plain reply looks like to TLS.
+        return f"{reason} (plain http?)" if reason == "wrong version number" else reason
+    return None
+
+
+def reason_of(error: BaseException) -> str:
+    """The system's own short word for it, never a text that holds more than that."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def parsed_url(url: str, name: str) -> URL:
+    """The parts of the setting `name`.
+
+    Raises:
+        ConfigurationError: it is no URL that can be asked.
+    """
+    with suppress(ValueError):  # whose frames may show a password
+        return URL(url)
+    raise ConfigurationError(f"{name} is not a URL that can be asked")

@@ -1,0 +1,83 @@
+"""Commands run on uvloop where it is installed, on asyncio's own loop where it is not."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from altcraft_balance.cli.loops import loop_factory, run
+from altcraft_balance.cli.stopping import run_until_signal
+
+uvloop = pytest.importorskip("uvloop")
+
+WHICH = """
+import asyncio, sys
+from altcraft_balance.cli import main
+from altcraft_balance.client import BalanceClient
+
+open_ = BalanceClient.open
+
+async def noted(self, **options):
+    print(type(asyncio.get_running_loop()).__module__.partition(".")[0])
+    await open_(self, **options)
+
+BalanceClient.open = noted
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def loop(request, monkeypatch, tmp_path):
+    """Each loop in turn: for asyncio's own, a uvloop that cannot be imported stands before it."""
+    if request.param == "asyncio":
+        (tmp_path / "uvloop.py").write_text("raise ImportError('not for this machine')\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    return request.param
+
+
+async def _running():
+    return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+
+def test_the_loop_is_the_fastest_that_is_there(loop):
+    """In every way in which a command runs something."""
+    assert run(_running()) == loop
+    assert run_until_signal(_running()) == loop
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        assert runner.run(_running()) == loop
+
+
+def test_a_command_asks_on_that_loop(loop, server):
+    """`get`, as a process of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WHICH, "get", "--email", "user@example.com"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[0] == loop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_on_either_loop(loop, child, number):
+    """The server is told to stop, sums up, and leaves no warning behind."""
+    process = child("sandbox", "--port", "0")
+    while "Ctrl-C ends it." not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert "Stopped. 0 requests over 0 connections." in out
+
+
+def test_help_imports_no_loop_of_another_kind():
+    """What only shows a page is as quick with the extra as without."""
+    code = "import sys\nfrom altcraft_balance.cli import main\nmain(['get', '--help'])\n"
+    code += "sys.exit(bool(sys.modules.keys() & {'uvloop', 'httptools'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, b"--email" in done.stdout) == (0, True)
