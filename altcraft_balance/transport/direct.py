@@ -110,7 +110,10 @@ class DirectTransport:
         when = self._loop.time() + limit_s
         connection = None if fresh else self._pool.take()
         if connection is None:
-            connection = await self._connected(when, limit_s)
+            connected = await self._connected(when, limit_s)
+            if isinstance(connected, SendFailed):
+                raise connected.with_traceback(None)
+            connection = connected
         # Between the look at it and this write the loop does not turn.
         waiter = connection.ask(request, when)
         try:
@@ -137,22 +140,22 @@ class DirectTransport:
             f"no whole reply from {self._host} within {limit_s:.3g} s", maybe_sent=asked
         )
 
-    async def _connected(self, when: float, limit_s: float) -> DirectConnection:
-        """A new connection, before `when`."""
-        trouble: SendFailed
+    async def _connected(self, when: float, limit_s: float) -> DirectConnection | SendFailed:
+        """A new connection, before `when`, or why there is none."""
         try:
             with self._pool.sweep.until(when):
                 return await self._dialed()
         except TimeoutError:
-            trouble = SendFailed(self._timed_out(limit_s, asked=False))
+            return SendFailed(self._timed_out(limit_s, asked=False))
         except SendFailed as failed:
-            trouble = failed
-        raise trouble.with_traceback(None)
+            return failed
 
     async def _dialed(self) -> DirectConnection:
+        """A new connection, after what its other end may have said first has been read."""
         connection = await self._dialer.dial(self._new)
         try:
-            await asyncio.sleep(0)  # what its other end said first is read in this turn
+            for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
+                await asyncio.sleep(0)
         except BaseException:
             connection.drop()
             raise
@@ -193,4 +196,4 @@ class DirectTransport:
             raise failures[0]
 
     async def _lay_in(self) -> None:
-        self._pool.lay_in(await self._dialed(), None)
+        self._pool.lay_in(await self._dialed())

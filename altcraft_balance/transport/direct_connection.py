@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, TlsRefused
 from altcraft_balance.secret import HiddenBytes
@@ -40,24 +40,29 @@ class DirectConnection(asyncio.BufferedProtocol):
         look: looks for what has arrived and was not read.
 
     Attributes:
+        arrived: looks whether the kernel holds something for it; only while it is usable.
         when: the moment of the loop's clock at which the request on it must have ended, or at
             which it has been idle for long enough.
         retires_at: after this moment it is not laid into the pool.
+        seasoned: it has carried a reply and was laid into the pool.
         transport: asyncio's.
         reader: as above.
     """
 
     __slots__ = (
-        "_arrived",
         "_buffer",
         "_create_future",
         "_gone",
         "_host",
         "_look",
         "_pool",
+        "_stuffed",
+        "_sweep",
         "_waiter",
+        "arrived",
         "reader",
         "retires_at",
+        "seasoned",
         "transport",
         "when",
     )
@@ -68,10 +73,12 @@ class DirectConnection(asyncio.BufferedProtocol):
         self._pool, self.reader, self._host, self._look = pool, reader, host, look
         self._create_future = pool.loop.create_future
         self._waiter: asyncio.Future[Outcome] | None = None
-        self._gone = True
+        self._sweep = pool.sweep
+        self._gone, self._stuffed = True, False
         self._buffer = memoryview(bytearray(HEAD_BYTES))
-        self._arrived: Callable[[], object] = bool
+        self.arrived: Callable[[], object] = bool
         self.when = self.retires_at = 0.0
+        self.seasoned = False
 
     @property
     def busy(self) -> bool:
@@ -83,16 +90,12 @@ class DirectConnection(asyncio.BufferedProtocol):
         """Whether the other end is there and has said nothing unasked, as far as was read."""
         return not (self._gone or self.transport.is_closing())
 
-    @property
-    def clean(self) -> bool:
-        """The same, the kernel's buffer included."""
-        return not (self._gone or self.transport.is_closing() or self._arrived())
-
     def ask(self, request: HiddenBytes, when: float) -> asyncio.Future[Outcome]:
         """Write `request`; what comes of it, until `when`."""
         self._waiter = waiter = self._create_future()
         self.when = when
-        self._pool.sweep.add(self)
+        if when < self._sweep.due:  # else a timer that comes before it is set
+            self._sweep.add(self)
         self.transport.write(request)
         return waiter
 
@@ -117,9 +120,9 @@ class DirectConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, TLS included."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checkers
-        self.transport, self._gone = transport, False
-        self._arrived = prepared(self._look, transport)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its class
+        self._gone = False
+        self.arrived = prepared(self._look, self.transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
@@ -127,23 +130,34 @@ class DirectConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes have come."""
-        self.data_received(self._buffer[:nbytes])
-
-    def data_received(self, data: bytes | memoryview) -> None:
-        """These bytes have come; loops that know nothing of buffers call this."""
-        waiter = self._waiter
+        waiter, reader = self._waiter, self.reader
         if waiter is None:
             self._pool.spoiled(self)
             return
-        outcome = self.reader.feed(data)
+        outcome = reader.feed(self._buffer[:nbytes])
         if outcome is None:
             return
-        if self._is_kept(waiter) and isinstance(outcome, RawReply):
+        if reader.kept and not (self._stuffed or waiter.done()):
             self._waiter = None
-            self._pool.lay_in(self, outcome)
+            self._pool.lay_in(self)
             waiter.set_result(outcome)
         else:
             self._end(outcome)
+
+    def data_received(self, data: bytes) -> None:
+        """The same for a loop that knows nothing of buffers."""
+        for start in range(0, len(data), HEAD_BYTES):
+            piece = data[start : start + HEAD_BYTES]
+            self._buffer[: len(piece)] = piece
+            self.buffer_updated(len(piece))
+
+    def pause_writing(self) -> None:
+        """A good part of the request is still unwritten."""
+        self._stuffed = True
+
+    def resume_writing(self) -> None:
+        """The rest of it is on its way."""
+        self._stuffed = False
 
     def eof_received(self) -> None:
         """The other end says no more."""
@@ -157,12 +171,6 @@ class DirectConnection(asyncio.BufferedProtocol):
             self._end(self._hung_up(exc))
         self.drop()
         self.reader.close()
-
-    def _is_kept(self, waiter: asyncio.Future[Outcome]) -> bool:
-        """Whether another request may follow: not if this one is cancelled or half unwritten."""
-        if waiter.done() or self.transport.get_write_buffer_size():
-            return False
-        return self.reader.kept
 
     def _end(self, outcome: Outcome) -> None:
         """Give the outcome to whoever waits, and close the connection."""

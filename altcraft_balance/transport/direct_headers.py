@@ -20,32 +20,38 @@ class ReplyHeaders(Mapping[str, str]):
 
     Args:
         raw: names as they came, and values.
+
+    Attributes:
+        names: each name in lower case, and as it came.
     """
 
-    __slots__ = ("_names", "_raw")
+    __slots__ = ("_raw", "names")
 
     def __init__(self, raw: dict[bytes, bytes]) -> None:
         self._raw = raw
         key = tuple(raw)
         names = _known.get(key)
-        self._names = _learned(key) if names is None else names
+        self.names = _learned(key) if names is None else names
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a header, or `default`."""
-        raw_name = self._names.get(name)
+        raw_name = self.names.get(name)
         return default if raw_name is None else _text(self._raw[raw_name])
 
     def __getitem__(self, name: str) -> str:
-        return _text(self._raw[self._names[name]])
+        return _text(self._raw[self.names[name]])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self.names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} headers>"  # whose values may name a member
 
 
 def _learned(key: tuple[bytes, ...]) -> dict[str, bytes]:

@@ -8,11 +8,11 @@ so that a name that has moved to another address is noticed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from altcraft_balance.transport.direct_connection import DirectConnection
-from altcraft_balance.transport.port import RawReply, Tell
+from altcraft_balance.transport.port import Tell
 from altcraft_balance.transport.sweep import Sweep
 
 __all__ = ["Pool"]
@@ -52,40 +52,36 @@ class Pool:
         idle = self._idle
         while idle:
             connection, _ = idle.popitem()
-            if connection.clean:
+            if connection.usable and not connection.arrived():
                 return connection
             connection.drop()
             self._tell("dropped_when_taken")
         return None
 
-    def lay_in(self, connection: DirectConnection, reply: RawReply | None) -> None:
-        """Keep a connection, for as long as the other end may be expected to.
+    def welcome(self, connection: DirectConnection) -> None:
+        """Take charge of a connection that is new."""
+        connection.when = connection.retires_at = self.loop.time() + _AGE_S
+        self.sweep.add(connection)
 
-        Args:
-            connection: on which nothing is asked.
-            reply: the last one on it; None: there was none, it is warm.
-        """
-        if not connection.reader.reused:
-            self._begin(connection, reply)
-        now = self.loop.time()
-        idle_s = _IDLE_S if reply is None else _idle_s(reply)
+    def lay_in(self, connection: DirectConnection) -> None:
+        """Keep a connection, for as long as the other end may be expected to."""
+        now, headers = self.loop.time(), connection.reader.headers
+        idle_s = _idle_s(headers) if "keep-alive" in headers.names else _IDLE_S
+        if not connection.seasoned:
+            self._season(connection)
         if now >= connection.retires_at or idle_s <= 0:
             connection.drop()
             return
-        connection.when = now + idle_s
+        connection.when = when = now + idle_s
+        if when < self.sweep.due:  # else a timer that comes before it is set
+            self.sweep.add(connection)
         self._idle[connection] = None
 
-    def _begin(self, connection: DirectConnection, reply: RawReply | None) -> None:
+    def _season(self, connection: DirectConnection) -> None:
         connection.reader.reused = True
-        if reply is None:
-            connection.when = self.loop.time() + _IDLE_S
-            self.sweep.add(connection)
-        else:
+        if connection.reader.headers:  # it has carried a reply
+            connection.seasoned = True
             self._learn(connection.transport)
-
-    def welcome(self, connection: DirectConnection) -> None:
-        """Note when a connection that is new will be too old."""
-        connection.retires_at = self.loop.time() + _AGE_S
 
     def spoiled(self, connection: DirectConnection) -> None:
         """Something came on a connection on which nothing was asked."""
@@ -105,12 +101,9 @@ class Pool:
             connection.drop()
 
 
-def _idle_s(reply: RawReply) -> float:
+def _idle_s(headers: Mapping[str, str]) -> float:
     """How long a connection may lie idle: a second less than the server says it keeps it."""
-    hint = reply.headers.get("keep-alive")
-    if hint is None:
-        return _IDLE_S
-    for part in hint.split(","):
+    for part in headers["keep-alive"].split(","):
         name, _, value = part.strip().partition("=")
         if name.lower() == "timeout" and value.isascii() and value.isdigit():
             return min(_IDLE_S, int(value[:9]) - 1)

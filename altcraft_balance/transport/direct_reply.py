@@ -38,15 +38,16 @@ class ReplyReader:
     Attributes:
         reused: the connection has carried an exchange, or has lain idle, before.
         began: the head of the reply has come.
+        headers: those of the last head that has come.
         kept: the connection is of further use once the reply is whole.
     """
 
     __slots__ = (
         "_another",
         "_body",
-        "_headers",
         "_host",
         "_most",
+        "_odd",
         "_ours",
         "_parser",
         "_parts",
@@ -55,6 +56,7 @@ class ReplyReader:
         "_status",
         "_whole",
         "began",
+        "headers",
         "kept",
         "on_body",
         "on_header",
@@ -69,97 +71,100 @@ class ReplyReader:
         self._body = bytearray()
         self.on_header = self._raw.setdefault  # of a header that stands twice, the first
         self.on_body = self._parts.append
-        self._headers: ReplyHeaders = _NONE
+        self.headers: ReplyHeaders = _NONE
         self._status = self._seen = self._ours = 0
-        self.began = self.kept = self._whole = self._another = False
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self.began = self.kept = self._whole = self._another = self._odd = False
+        self._parser = HttpResponseParser(self)
 
     def feed(self, data: bytes | memoryview) -> RawReply | SendFailed | None:
         """What has come of the reply with these bytes: all of it, a failure, or not enough yet."""
-        assert self._parser is not None  # noqa: S101 - for the type checkers
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             pass  # a 101: whole, and the end of HTTP here
         except HttpParserError:
-            if not (self._whole and not self.kept):  # else it came after an announced end
+            if not self._whole or self.kept:  # else it came after an announced end
                 return self._broken()
-        return self._reply() if self._whole else self._part(len(data))
+        if not self._whole:
+            return self._part(len(data))
+        parts, headers = self._parts, self.headers
+        if self._odd or len(parts) != 1 or len(parts[0]) > self._most:
+            return self._reply()
+        if self._status >= 500 or "content-encoding" in headers.names:
+            return self._reply()
+        # What nearly every reply is like goes the short way.
+        self._whole = self.began = False
+        return RawReply(self._status, headers, parts.pop(), self.reused)
 
     def feed_end(self) -> RawReply | SendFailed | None:
         """The reply, if the end of the connection is the end of its body (RFC 9112, 6.3)."""
-        if not self.began or not {"content-length", "transfer-encoding"}.isdisjoint(self._headers):
+        names = self.headers.names
+        if not self.began or "content-length" in names or "transfer-encoding" in names:
             return None
         self.kept = False
         return self._reply()
 
     def close(self) -> None:
         """Let go of the parser, which holds on to this object."""
-        self._parser = None
+        self._parser = _NO_PARSER
 
     # ── llhttp's callbacks ───────────────────────────────────────────────────────────────────
 
     def on_message_begin(self) -> None:
         """A reply begins, an interim one included; behind a whole one it is nobody's."""
         if self._whole and not self._another:
-            self._another = True
+            self._another = self._odd = True
             self._ours = len(self._parts)
 
     def on_headers_complete(self) -> None:
         """A head is there; what comes as headers after it are trailers, which nobody reads."""
-        parser, raw = self._parser, self._raw
-        assert parser is not None  # noqa: S101 - for the type checkers
+        raw = self._raw
         if len(raw) > _MOST_HEADERS:
             raise ValueError("too many headers")
         if self._whole:
             return
-        self._status = status = parser.get_status_code()
-        self._headers = ReplyHeaders(raw.copy())
+        self._status = status = self._parser.get_status_code()
+        self.headers = ReplyHeaders(raw.copy())
         raw.clear()
-        self.began = status >= 200 or status == 101
-        self.kept = parser.should_keep_alive() and status != 101
+        if status >= 200:
+            self.began, self.kept = True, self._parser.should_keep_alive()
+        elif status == 101:
+            self.began, self.kept = True, False
 
     def on_message_complete(self) -> None:
         """A reply is there; an interim one is passed over (RFC 9110, 15.2)."""
-        if self.began:
-            self._whole = True
+        self._whole = self.began
+        if self._raw:  # trailers, which must not get among the next reply's headers
+            self._raw.clear()
 
     # ── what comes of it ─────────────────────────────────────────────────────────────────────
 
     def _reply(self) -> RawReply | SendFailed:
-        headers, parts, status = self._headers, self._parts, self._status
+        """A whole reply of whatever kind."""
+        headers, parts, status = self.headers, self._parts, self._status
         if self._another:
             self.kept, parts = False, parts[: self._ours]
         elif status >= 500 and "retry-after" not in headers:
-            # Whoever sent a 5xx may be the one broken server behind a balancer; it answers
+            # Whoever sent it may be the one broken server behind a balancer; it answers
             # fastest, so its connection would be the one that is free, again and again.
             self.kept = False
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        if self._body:
-            body = bytes(self._body) + body
-        if len(body) > self._most or "content-encoding" in headers:
-            return self._decoded(body)
-        reply = RawReply(status, headers, body, self.reused)
-        self._reset()
-        return reply
-
-    def _decoded(self, body: bytes) -> RawReply | SendFailed:
         try:
-            body = decode_body(body, self._headers.get("content-encoding", ""), self._most)
+            raw = b"".join([self._body, *parts])
+            body = decode_body(raw, headers.get("content-encoding", ""), self._most)
         except (TooLarge, CannotDecode) as trouble:
             return self._unusable(trouble)
-        reply = RawReply(self._status, self._headers, body, self.reused)
         self._reset()
-        return reply
+        return RawReply(status, headers, body, self.reused)
 
     def _part(self, size: int) -> RawReply | SendFailed | None:
         """Hold what has come against the caps; None: go on."""
+        self._odd = True
         self._seen += size
         self._body += b"".join(self._parts)
         self._parts.clear()
         if not self.began:
             return self._broken() if self._seen >= HEAD_BYTES else None
-        length = self._headers.get("content-length", "0")
+        length = self.headers.get("content-length", "0")
         if len(self._body) > self._most or int(length) > self._most:
             self.kept = False
             return self._unusable(TooLarge())
@@ -168,10 +173,10 @@ class ReplyReader:
         return None
 
     def _unusable(self, trouble: TooLarge | CannotDecode) -> RawReply | SendFailed:
-        status, headers = self._status, self._headers
+        status, headers = self._status, self.headers
+        self._reset()
         if not 200 <= status < 300:
             # The status says enough without the page; it must not be lost with it.
-            self._reset()
             return RawReply(status, headers, b"", self.reused)
         error: AltcraftBalanceError
         if isinstance(trouble, CannotDecode):
@@ -180,7 +185,6 @@ class ReplyReader:
             error = UnexpectedReply(
                 f"the reply is larger than max_body_bytes ({self._most})", status=status
             )
-        self._reset()
         return SendFailed(error, reused=self.reused, began=True)
 
     def _broken(self) -> SendFailed:
@@ -190,13 +194,12 @@ class ReplyReader:
 
     def _reset(self) -> None:
         """Be ready for the next reply; `kept` stays, for whoever asks after this one."""
-        self._status = self._seen = self._ours = 0
-        self.began = self._whole = self._another = False
-        self._headers = _NONE
+        self._seen = self._ours = 0
+        self.began = self._whole = self._another = self._odd = False
         self._raw.clear()
         self._parts.clear()
-        if self._body:
-            self._body.clear()
+        self._body.clear()
 
 
 _NONE: Final = ReplyHeaders({})
+_NO_PARSER: Final = HttpResponseParser(object())

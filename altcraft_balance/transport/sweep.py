@@ -36,13 +36,17 @@ class Limit(Scope):
 
 
 class Sweep:
-    """The limits of all that is in flight on one loop, and the timer for the earliest."""
+    """The limits of all that is in flight on one loop, and the timer for the earliest.
+
+    Attributes:
+        due: when the timer fires; infinite when there is none.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._limits: dict[Limited, None] = {}  # a set's order would differ from run to run
         self._timer: asyncio.TimerHandle | None = None
-        self._due = math.inf  # ours to keep: uvloop's handles do not always know it
+        self.due = math.inf  # ours to keep: uvloop's handles do not always know it
 
     def within(self, seconds: float) -> Limit:
         """A limit that many seconds from now."""
@@ -57,7 +61,7 @@ class Sweep:
         if limit.when == math.inf:
             return
         self._limits[limit] = None
-        if limit.when < self._due:
+        if limit.when < self.due:
             self._set_timer(limit.when)
 
     def discard(self, limit: Limited) -> None:
@@ -74,15 +78,15 @@ class Sweep:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._due = math.inf
+        self.due = math.inf
 
     def _set_timer(self, when: float) -> None:
         self._stop_timer()
-        self._due = when
+        self.due = when
         self._timer = self._loop.call_at(when, self._fire, when)
 
     def _fire(self, when: float) -> None:
-        self._timer, self._due = None, math.inf
+        self._timer, self.due = None, math.inf
         now = max(when, self._loop.time())  # loops fire early, by up to their clock's resolution
         for limit in [limit for limit in self._limits if limit.when <= now]:
             self._limits.pop(limit, None)

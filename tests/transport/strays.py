@@ -2,7 +2,7 @@
 
 import pytest
 
-from altcraft_balance.transport.guard import has_arrived
+from altcraft_balance.transport.look import has_arrived
 
 STRAY = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\nstray answer"

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from altcraft_balance.transport.port import SendFailed
+from tests.transport.lanes import only_aiohttp
 from tests.transport.strays import (
     STRAY,
     Scripted,
@@ -182,7 +183,10 @@ async def test_a_chunked_reply_leaves_a_clean_connection(serve, ask, tools, piec
 
 # ── the second look ──────────────────────────────────────────────────────────────────────────
 
+# aiohttp's alone: the fast lane looks and writes in one step, so that one look is enough.
 
+
+@only_aiohttp
 @each_cut
 async def test_a_stray_between_taking_and_writing_is_seen(warmed_up, stray):
     """What comes after the first look is seen by the second, and nothing was written."""
@@ -198,6 +202,7 @@ async def test_a_stray_between_taking_and_writing_is_seen(warmed_up, stray):
     assert was_asked_once_on_a_new_connection(server, b"second")
 
 
+@only_aiohttp
 async def test_the_second_look_decides_when_the_first_byte_is_written(warmed_up):
     """What the look says at the writing is obeyed."""
     server, asker = await warmed_up(look=Scripted(False, True))
@@ -209,6 +214,7 @@ async def test_the_second_look_decides_when_the_first_byte_is_written(warmed_up)
     assert was_asked_once_on_a_new_connection(server, b"second")
 
 
+@only_aiohttp
 async def test_a_connection_that_ends_between_taking_and_writing_costs_nothing(warmed_up):
     """The other end hangs up after the first look: a new connection, no failure."""
     server, asker = await warmed_up(look=Scripted(False))
@@ -218,6 +224,7 @@ async def test_a_connection_that_ends_between_taking_and_writing_costs_nothing(w
     assert asker.news == ["connected", "dropped_when_written", "connected"]
 
 
+@only_aiohttp
 async def test_a_reset_between_taking_and_writing_costs_nothing(warmed_up):
     """So does one that is reset then."""
     server, asker = await warmed_up(look=Scripted(False))
@@ -226,6 +233,7 @@ async def test_a_reset_between_taking_and_writing_costs_nothing(warmed_up):
     assert asker.news == ["connected", "dropped_when_written", "connected"]
 
 
+@only_aiohttp
 async def test_after_a_refusal_the_pool_is_left_alone(serve, ask):
     """A request whose connection was dropped at the writing goes to a new one, not an idle one."""
     server = await serve()
@@ -235,6 +243,7 @@ async def test_after_a_refusal_the_pool_is_left_alone(serve, ask):
     assert asker.news == ["connected"] * 2 + ["dropped_when_written", "connected"]
 
 
+@only_aiohttp
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="later aiohttp writes in the same turn")
 async def test_without_looks_a_stray_would_be_taken_for_the_answer(warmed_up):
     """The danger is real: with both looks blind, aiohttp hands the stray out."""

@@ -2,55 +2,14 @@
 
 import asyncio
 
-import async_solipsism
 import pytest
 
 from altcraft_balance.errors import AttemptTimeout
-from altcraft_balance.settings import Timeouts
 from altcraft_balance.transport.port import SendFailed
 
 pytestmark = pytest.mark.filterwarnings("ignore::async_solipsism.ResolutionWarning")
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-
-
-@pytest.fixture
-def simulated(tools):
-    """Run `test(ask)` on a virtual clock, against a server that plays `script(reader, writer)`."""
-
-    def simulated(script, test, *, connect=None, connect_s=3.0):
-        async def main():
-            loop, writers = asyncio.get_running_loop(), []
-
-            async def serve(reader, writer):
-                writers.append(writer)
-                await script(reader, writer)
-
-            def create(factory, host, port, **_):
-                return loop.create_connection(factory, host, port)
-
-            server = await asyncio.start_server(serve, "127.0.0.1", 8080)
-            asker = tools.Asker(
-                "http://127.0.0.1:8080",
-                timeouts=Timeouts(connect_s=connect_s),
-                connect=connect or create,
-                look=lambda _: False,
-            )
-            try:
-                return await test(asker)
-            finally:
-                await asker.aclose()
-                server.close()
-                for writer in writers:
-                    writer.close()
-                for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                    task.cancel()
-                await asyncio.sleep(0)
-
-        with asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
-            return runner.run(main())
-
-    return simulated
 
 
 async def silence(reader, writer):

@@ -2,9 +2,11 @@
 
 import pytest
 
-from altcraft_balance.transport import guard
-from altcraft_balance.transport.guard import has_arrived, hooks_present
+from altcraft_balance.transport import guard, look
+from altcraft_balance.transport.guard import hooks_present
+from altcraft_balance.transport.look import has_arrived
 from altcraft_balance.transport.port import SendFailed
+from tests.transport.lanes import only_aiohttp
 from tests.transport.strays import STRAY
 
 # ── connections that end ─────────────────────────────────────────────────────────────────────
@@ -127,6 +129,7 @@ def test_this_aiohttp_has_the_hooks():
     assert hooks_present()
 
 
+@only_aiohttp
 @pytest.mark.parametrize(
     ("owner", "name", "other"),
     [
@@ -155,6 +158,7 @@ async def test_without_a_hook_each_request_has_its_own_connection(
     assert all(b"\r\nConnection: close\r\n" in raw for raw in server.requests)
 
 
+@only_aiohttp
 async def test_without_hooks_strays_still_reach_nobody(monkeypatch, serve, ask, tools):
     """Strays behind every reply, one connection a request: right answers."""
     monkeypatch.setattr(guard, "hooks_present", lambda: False)
@@ -176,7 +180,7 @@ async def test_without_hooks_strays_still_reach_nobody(monkeypatch, serve, ask, 
 async def test_the_look_sees_bytes_and_ends_and_nothing_else(monkeypatch, poll):
     """Nothing there: no. A byte, an end, a closed socket, no socket: yes."""
     if not poll:
-        monkeypatch.delattr(guard.select, "poll")
+        monkeypatch.delattr(look.select, "poll")
     import socket
 
     class Transport:

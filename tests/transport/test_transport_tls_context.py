@@ -54,7 +54,10 @@ async def test_a_bad_file_is_told_when_opening(tools, stack):
         await asker.open()
 
 
-@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    ("lane", "proxy"),
+    [("aiohttp", None), ("aiohttp", "http://127.0.0.1:9"), ("direct", None)],
+)
 async def test_the_context_is_built_off_the_loop(monkeypatch, ask, proxy):
     """Reading the system's authorities happens in another thread, once."""
     real, threads = tls._build, []

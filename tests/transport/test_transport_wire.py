@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.port import SendFailed
+from tests.transport.lanes import only_aiohttp
 
 
 def lines_of(raw):
@@ -180,6 +181,7 @@ async def test_an_odd_base_url_adds_no_line(serve, ask):
 # ── proxies ──────────────────────────────────────────────────────────────────────────────────
 
 
+@only_aiohttp
 async def test_a_proxy_gets_the_absolute_form(serve, ask):
     """A plain request through a proxy names the whole URL; the proxy is reused."""
     proxy, server = await serve(), await serve()
@@ -191,6 +193,7 @@ async def test_a_proxy_gets_the_absolute_form(serve, ask):
     assert lines[1] == f"Host: {server.host}"
 
 
+@only_aiohttp
 async def test_a_proxys_password_goes_to_the_proxy(serve, ask):
     """User name and password of the proxy's URL travel in Proxy-Authorization alone."""
     proxy = await serve()
@@ -207,6 +210,7 @@ async def test_a_proxys_password_goes_to_the_proxy(serve, ask):
     assert len(proxy.peers) == 1
 
 
+@only_aiohttp
 async def test_a_proxys_407_is_a_reply(serve, ask, tools):
     """For a plain request the proxy's refusal is an HTTP status like any other."""
 
@@ -218,6 +222,7 @@ async def test_a_proxys_407_is_a_reply(serve, ask, tools):
     assert (await asker.send()).status == 407
 
 
+@only_aiohttp
 @pytest.mark.parametrize(("status", "transient"), [(407, False), (403, False), (502, True)])
 async def test_a_refused_tunnel_says_so(serve, ask, tools, status, transient):
     """For https the proxy's refusal is a failure with its status; nothing was sent."""
@@ -241,6 +246,7 @@ async def test_a_refused_tunnel_says_so(serve, ask, tools, status, transient):
     assert asker.taken == asker.idle == 0
 
 
+@only_aiohttp
 async def test_a_proxy_that_breaks_the_tunnel(serve, ask):
     """A proxy that hangs up on CONNECT is a failed connection."""
 
@@ -256,6 +262,7 @@ async def test_a_proxy_that_breaks_the_tunnel(serve, ask):
     assert len(proxy.peers) == 1
 
 
+@only_aiohttp
 async def test_a_proxy_that_is_not_there(serve, ask, unused_port):
     """The sentence says that it was the proxy, and not its password."""
     asker = await ask("http://127.0.0.1:9", proxy=f"http://me:secret@127.0.0.1:{unused_port}")
@@ -284,6 +291,7 @@ async def test_the_environment_is_not_obeyed_unless_asked(serve, ask, clean_envi
     assert b"uthorization" not in server.requests[0]
 
 
+@only_aiohttp
 async def test_the_environments_proxy_is_used_when_asked(serve, ask, clean_environment):
     """With `trust_env` requests go through the proxy that the environment names."""
     proxy, server = await serve(), await serve()
@@ -293,6 +301,7 @@ async def test_the_environments_proxy_is_used_when_asked(serve, ask, clean_envir
     assert (len(proxy.requests), len(server.peers)) == (1, 0)
 
 
+@only_aiohttp
 async def test_warm_connections_go_to_the_environments_proxy(serve, ask, clean_environment):
     """What is opened ahead is what requests will use."""
     proxy, server = await serve(), await serve()
@@ -302,6 +311,7 @@ async def test_warm_connections_go_to_the_environments_proxy(serve, ask, clean_e
     assert (len(proxy.peers), len(server.peers)) == (1, 0)
 
 
+@only_aiohttp
 async def test_netrc_against_a_token_in_a_header(serve, ask, tools, clean_environment, netrc):
     """Two credentials for one header: the user is told, in our own error."""
     server = await serve()
@@ -313,6 +323,7 @@ async def test_netrc_against_a_token_in_a_header(serve, ask, tools, clean_enviro
     assert len(server.requests) == 0
 
 
+@only_aiohttp
 @pytest.mark.parametrize(
     ("option", "text"),
     [("proxy", "http://me:secret@a。。b"), ("base_url", "https://a。。b/secret")],
