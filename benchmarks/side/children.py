@@ -5,6 +5,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from attrs import asdict
 from benchmarks.side.answer import Target
 from benchmarks.side.server import ROOT
 
-PATIENCE_S = 300.0
+PATIENCE_S, PATIENCE_EACH_S = 60.0, 0.005
 FILES = 8192
 
 
@@ -30,17 +31,19 @@ class Child:
     def __init__(self, name: str, loop: str) -> None:
         self.name, self.loop = name, loop
         self.about: dict[str, Any] = {}
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `end`; it may be long
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.side.child", name, loop],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._said,
             text=True,
             cwd=ROOT,
         )
 
     def meet(self) -> None:
         """Wait until it has said what it is."""
-        self.about = self._answer()
+        self.about = self._answer(PATIENCE_S)
         self.about.setdefault("missing", self.about.get("trouble", ""))
 
     def measure(self, target: Target, lookups: int, **further: Any) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class Child:
         with contextlib.suppress(OSError):  # it has ended; `_answer` says so
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
-        return self._answer()
+        return self._answer(PATIENCE_S + PATIENCE_EACH_S * lookups)
 
     def end(self) -> None:
         """End the process."""
@@ -58,13 +61,20 @@ class Child:
         self._process.stdout.close()
         self._process.terminate()
         self._process.wait()
+        self._said.close()
 
-    def _answer(self) -> dict[str, Any]:
-        overdue = threading.Timer(PATIENCE_S, self._process.kill)
+    def _answer(self, patience_s: float) -> dict[str, Any]:
+        overdue = threading.Timer(patience_s, self._process.kill)
         overdue.start()
         line = self._process.stdout.readline()
         overdue.cancel()
-        return json.loads(line) if line else {"trouble": "its process ended without an answer"}
+        return json.loads(line) if line else {"trouble": self._last_word()}
+
+    def _last_word(self) -> str:
+        """Why there is no answer: it hung and was ended, or it ended by itself."""
+        self._said.seek(0)
+        lines = self._said.read().splitlines()
+        return f"its process ended without an answer; it said: {(lines or ['nothing'])[-1][:200]}"
 
 
 @contextlib.contextmanager

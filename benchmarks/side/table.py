@@ -82,13 +82,12 @@ def _rounds(
                 if child.loop != condition.loop:
                     continue
                 key = (child.name, condition)
-                count = counts.get(key, min(PILOT, options.lookups))
-                result = child.measure(target, count, first=10**6 * number)
                 if number == 0:
+                    result = child.measure(target, min(PILOT, options.lookups))
                     counts[key] = _enough(result, options, condition.at)
-                    runs[key] = []
-                else:
-                    runs[key].append(result)
+                    runs[key] = [] if counts[key] else [result]
+                elif counts[key]:
+                    runs[key].append(child.measure(target, counts[key], first=10**6 * number))
             if number and condition.loop == options.loops[0]:
                 limits += wrk.measure(target, asdict(condition), options.seconds)
         print(f"round {number} of {options.rounds}", file=sys.stderr)
@@ -96,7 +95,9 @@ def _rounds(
 
 
 def _enough(result: dict[str, Any], options: Options, at: int) -> int:
-    """Lookups for a measurement of the length that was asked for."""
+    """Lookups for a measurement of the length that was asked for; 0 if all of them failed."""
+    if not result.get("checked"):
+        return 0
     wanted = int(result.get("per_s", 1.0) * options.seconds)
     return min(options.lookups, max(LEAST_PER_SLOT * at, PILOT, wanted))
 
