@@ -144,27 +144,33 @@ class DirectTransport:
         """A new connection, before `when`, or why there is none."""
         try:
             with self._pool.sweep.until(when):
-                return await self._dialed()
+                return await self._heard()
         except TimeoutError:
             return SendFailed(self._timed_out(limit_s, asked=False))
         except SendFailed as failed:
             return failed
 
-    async def _dialed(self) -> DirectConnection:
+    async def _heard(self) -> DirectConnection:
         """A new connection, after what its other end may have said first has been read."""
-        connection = await self._dialer.dial(self._new)
+        connection = await self._dialed()
         try:
             for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
                 await asyncio.sleep(0)
+            if not connection.usable:
+                await asyncio.sleep(0)  # and tells the reason a turn after it has closed
         except BaseException:
             connection.drop()
             raise
-        self._tell("connected")
+        if not connection.usable:
+            raise SendFailed(connection.refusal())
+        return connection
+
+    async def _dialed(self) -> DirectConnection:
+        connection = await self._dialer.dial(self._new)
         if self._closed:
             connection.drop()
             raise SendFailed(ConnectionFailed(CLOSED_MEANWHILE))
-        if not connection.usable:
-            raise SendFailed(ConnectionFailed(f"{self._host} spoke or hung up before it was asked"))
+        self._tell("connected")
         self._pool.welcome(connection)
         return connection
 
@@ -196,4 +202,6 @@ class DirectTransport:
             raise failures[0]
 
     async def _lay_in(self) -> None:
-        self._pool.lay_in(await self._dialed())
+        connection = await self._dialed()
+        if connection.usable:  # one that is lost already is no worse than one that is lost later
+            self._pool.lay_in(connection)

@@ -58,6 +58,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         "_pool",
         "_stuffed",
         "_sweep",
+        "_tls_reason",
         "_waiter",
         "arrived",
         "reader",
@@ -79,6 +80,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         self.arrived: Callable[[], object] = bool
         self.when = self.retires_at = 0.0
         self.seasoned = False
+        self._tls_reason: str | None = None
 
     @property
     def busy(self) -> bool:
@@ -103,6 +105,12 @@ class DirectConnection(asyncio.BufferedProtocol):
         """Close the connection, unless it has done with `waiter`'s request."""
         if self._waiter is waiter:
             self.drop()
+
+    def refusal(self) -> AltcraftBalanceError:
+        """Why it cannot be used, though nothing was asked on it yet."""
+        if self._tls_reason is not None:  # TLS 1.3 says so after the handshake
+            return self._tls_refused(self._tls_reason, written=False)
+        return ConnectionFailed(f"{self._host} spoke or hung up before it was asked")
 
     def cancel(self) -> None:
         """The moment `when` is here: end the request, and the connection with it."""
@@ -169,6 +177,8 @@ class DirectConnection(asyncio.BufferedProtocol):
         """The connection is no more."""
         if self._waiter is not None:
             self._end(self._hung_up(exc))
+        elif exc is not None:
+            self._tls_reason = tls_reason(exc)
         self.drop()
         self.reader.close()
 
@@ -182,12 +192,14 @@ class DirectConnection(asyncio.BufferedProtocol):
     def _hung_up(self, exc: Exception | None) -> SendFailed:
         reader = self.reader
         error: AltcraftBalanceError
-        trouble = tls_reason(exc) if exc is not None else None
-        if trouble is not None:
-            error = TlsRefused(f"TLS with {self._host} failed: {trouble}", maybe_sent=True)
+        if exc is not None and (trouble := tls_reason(exc)) is not None:
+            error = self._tls_refused(trouble, written=True)
         else:
             reason = CUT_SHORT if exc is None else reason_of(exc)
             error = ConnectionFailed(
                 f"{self._host} closed the connection: {reason}", maybe_sent=True
             )
         return SendFailed(error, reused=reader.reused, began=reader.began)
+
+    def _tls_refused(self, reason: str, *, written: bool) -> TlsRefused:
+        return TlsRefused(f"TLS with {self._host} failed: {reason}", maybe_sent=written)

@@ -8,11 +8,11 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import ByEmail
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import RetryPolicy
+from tests.lanes import client_over, taken_on
 from tests.promises.child import answer, options_of
 from tests.promises.virtual import steady
 
@@ -67,7 +67,8 @@ async def most_at_once(client, rng):
 
 
 def make_client(url):
-    return BalanceClient(
+    return client_over(
+        asked.lane,
         url,
         token="sandbox-token",
         loyalty_program_id=123,
@@ -97,14 +98,13 @@ async def main():
 def left_in(client):
     """What an open client that nobody uses still holds."""
     stats = client.stats()
-    carrying = client._session.transport._session.connector._acquired
     return {
         "lookups": stats.in_progress,
         "slots": stats.slots_in_use,
-        "connections": len(carrying),
+        "connections": taken_on(client._session.transport),
     }
 
 
 if __name__ == "__main__":
-    asked = options_of(__doc__, cancels=10_000, seed=1)
+    asked = options_of(__doc__, cancels=10_000, seed=1, lane="aiohttp")
     answer(asyncio.run(main()))

@@ -6,11 +6,11 @@ Run as a program, since coverage and development mode make it ten times slower.
 import asyncio
 from collections import Counter
 
-from altcraft_balance.client import BalanceClient
 from altcraft_balance.models import ByEmail, Found
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import Limits, RetryPolicy
 from altcraft_balance.telemetry.events import ConnectionChanged
+from tests.lanes import client_over
 from tests.promises.child import answer, options_of
 
 
@@ -23,7 +23,8 @@ async def main():
             news[event.what] += 1
 
     async with Sandbox(faults=asked.faults or None, seed=asked.seed, retry_after_s=0) as sandbox:
-        client = BalanceClient(
+        client = client_over(
+            asked.lane,
             sandbox.url,
             token="sandbox-token",
             loyalty_program_id=123,
@@ -61,6 +62,13 @@ async def main():
 
 if __name__ == "__main__":
     asked = options_of(
-        __doc__, members=1000, faults="", format="json", max_attempts=6, concurrency=32, seed=1
+        __doc__,
+        members=1000,
+        faults="",
+        format="json",
+        max_attempts=6,
+        concurrency=32,
+        seed=1,
+        lane="aiohttp",
     )
     answer(asyncio.run(main()))

@@ -7,12 +7,15 @@ no task, slot, connection or descriptor behind, and the client goes on at its fu
 import asyncio
 import uuid
 
+import pytest
+
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import RetryPolicy
 from tests.promises import virtual
 from tests.promises.child import in_child
 from tests.session.fakes import TurningLoop
 
+over_both = pytest.mark.parametrize("lane", ["aiohttp", "direct"])
 FAULTS = "reset=0.15,status500=0.1,idle_close=0.2,late_408=0.15,truncated=0.1"
 
 
@@ -58,7 +61,7 @@ def ours(tasks):
     return {task for task in tasks if "RequestHandler." not in task.get_coro().__qualname__}
 
 
-def left_after(scenario, faults, turn):
+def left_after(scenario, faults, turn, lane):
     """What a cancel after so many turns left behind, and whether there was one."""
 
     async def main():
@@ -68,7 +71,7 @@ def left_after(scenario, faults, turn):
         if faults is None:
             settings["token"] = fresh_token
             server.answer(None, body=ANSWER, headers={"Content-Type": "application/json"})
-        async with virtual.opened(sandbox=server, **settings) as (_, client, transport):
+        async with virtual.opened(sandbox=server, lane=lane, **settings) as (_, client, transport):
             before = ours(asyncio.all_tasks())
             loop.cancel_after, loop.victim = turn, asyncio.create_task(scenario(server, client))
             await asyncio.wait([loop.victim])
@@ -88,15 +91,16 @@ def left_after(scenario, faults, turn):
     return virtual.run(main, TurningLoop)
 
 
-def test_a_cancel_at_every_await_point_leaves_nothing(promise):
+@over_both
+def test_a_cancel_at_every_await_point_leaves_nothing(promise, lane):
     """Also with the real transport below: connecting, writing, reading, repeating."""
-    stated = promise(12, "cancelling is safe: at every await point")
+    stated = promise(12, f"cancelling is safe: at every await point, {lane}")
     turns, wrong = 0, []
     for scenario, faults in ((one_call, None), (one_batch, FAULTS)):
         turn, cancelled = 0, True
         while cancelled:
             turn += 1
-            left, cancelled = left_after(scenario, faults, turn)
+            left, cancelled = left_after(scenario, faults, turn, lane)
             if any(left):
                 wrong.append(f"{scenario.__name__}, turn {turn}: {left}")
         assert turn > 50
@@ -109,10 +113,11 @@ def test_a_cancel_at_every_await_point_leaves_nothing(promise):
     )
 
 
-def test_random_cancels_leave_nothing(promise, size):
+@over_both
+def test_random_cancels_leave_nothing(promise, size, lane):
     """On real sockets: calls and batches, a hundred at once, past a server with faults."""
-    stated = promise(12, "cancelling is safe: at random moments")
-    came = in_child("cancels", cancels=size(10_000, 100_000), limit_s=3600)
+    stated = promise(12, f"cancelling is safe: at random moments, {lane}")
+    came = in_child("cancels", cancels=size(10_000, 100_000), lane=lane, limit_s=3600)
     left = {name: count for name, count in came["left"].items() if count}
     stated.came(
         tried=came["cancelled"],

@@ -11,6 +11,9 @@ from tests.promises.child import in_child
 pytestmark = pytest.mark.slow
 
 
+over_both = pytest.mark.parametrize("lane", ["aiohttp", "direct"])
+
+
 def stream(**options):
     """What `stream.py` saw, with `options` as its arguments."""
     return in_child("stream", limit_s=3600, **options)
@@ -22,15 +25,16 @@ def failures(outcome, members):
     return max(not_right, outcome["wrong"] + outcome["lost"] + outcome["doubled"])
 
 
-def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size):
+@over_both
+def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
     """Of 20,000 lookups past a server that sends stray replies, none gets a stranger's balance.
 
     Without the second look some are wrong; without the first no connection is dropped when it is
     taken, and a lookup has to begin on one that is known to be unclean.
     """
-    stated = promise(1, "never a stranger's balance")
+    stated = promise(1, f"never a stranger's balance, {lane}")
     members = size(20_000, 200_000)
-    outcome = stream(members=members, faults="stray=0.2")
+    outcome = stream(members=members, faults="stray=0.2", lane=lane)
     stated.came(
         tried=members,
         failed=failures(outcome, members),
@@ -42,12 +46,13 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size):
     assert outcome["requests"] == members
 
 
+@over_both
 @pytest.mark.parametrize("fault", ["idle_close", "late_408"])
-def test_a_dead_keep_alive_is_invisible(promise, size, fault):
+def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
     """Behind a server that closes idle connections in a race, nothing fails in one attempt."""
-    stated = promise(9, f"a dead keep-alive is invisible: {fault}")
+    stated = promise(9, f"a dead keep-alive is invisible: {fault}, {lane}")
     members = size(2_000, 10_000)
-    outcome = stream(members=members, faults=f"{fault}=0.5", max_attempts=1)
+    outcome = stream(members=members, faults=f"{fault}=0.5", max_attempts=1, lane=lane)
     stated.came(
         tried=members,
         failed=failures(outcome, members),
@@ -57,13 +62,15 @@ def test_a_dead_keep_alive_is_invisible(promise, size, fault):
     assert outcome["server"][fault] > 50
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
-def test_nothing_is_lost_and_nothing_doubled(promise, size, form):
+@pytest.mark.parametrize(
+    ("form", "lane"), [("json", "aiohttp"), ("xml", "aiohttp"), ("json", "direct")]
+)
+def test_nothing_is_lost_and_nothing_doubled(promise, size, form, lane):
     """With 10 % of faults each input has one outcome, and with 12 attempts none fails."""
-    stated = promise(2, f"nothing lost, nothing doubled: {form}")
-    members = size(20_000, 200_000) if form == "json" else size(4_000, 40_000)
+    stated = promise(2, f"nothing lost, nothing doubled: {form}, {lane}")
+    members = size(20_000, 200_000) if (form, lane) == ("json", "aiohttp") else size(4_000, 40_000)
     faults = "reset=0.03,status503=0.02,status500=0.02,html=0.01,empty=0.01,truncated=0.01"
-    outcome = stream(members=members, faults=faults, max_attempts=12, format=form)
+    outcome = stream(members=members, faults=faults, max_attempts=12, format=form, lane=lane)
     stated.came(
         tried=members,
         failed=failures(outcome, members),

@@ -15,6 +15,8 @@ from altcraft_balance.models import ByEmail
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import ClientSettings, Limits
 from altcraft_balance.transport.aiohttp import AiohttpTransport
+from altcraft_balance.transport.direct import DirectTransport
+from tests.lanes import taken_on
 
 PROGRAM = 123
 
@@ -45,8 +47,8 @@ class Request:
     failed: bool = False
 
 
-class NotedTransport(AiohttpTransport):
-    """aiohttp's transport on the simulated network, with a note of each request.
+class Noted:
+    """A transport on the simulated network, with a note of each request.
 
     Attributes:
         requests: all requests, in the order in which they were sent.
@@ -68,7 +70,18 @@ class NotedTransport(AiohttpTransport):
     @property
     def taken(self):
         """How many connections carry a request."""
-        return len(self._session.connector._acquired)
+        return taken_on(self)
+
+
+class NotedTransport(Noted, AiohttpTransport):
+    """aiohttp's."""
+
+
+class NotedDirect(Noted, DirectTransport):
+    """The fast lane's."""
+
+
+_LANES = {"aiohttp": NotedTransport, "direct": NotedDirect}
 
 
 def connect_in_memory(factory, host, port, **_):
@@ -76,10 +89,10 @@ def connect_in_memory(factory, host, port, **_):
     return asyncio.get_running_loop().create_connection(factory, host, port)
 
 
-def make_client(url, *, on_event=None, connect=connect_in_memory, **further):
+def make_client(url, *, on_event=None, connect=connect_in_memory, lane="aiohttp", **further):
     """A client over the simulated network, and its transport."""
     settings = {"token": "sandbox-token", "loyalty_program_id": PROGRAM, **further}
-    transport = NotedTransport(ClientSettings(base_url=url, **settings), connect=connect)
+    transport = _LANES[lane](ClientSettings(base_url=url, **settings), connect=connect)
     client = BalanceClient(url, transport=transport, on_event=on_event, **settings)
     return client, transport
 

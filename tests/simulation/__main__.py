@@ -27,6 +27,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="what to replay")
     parser.add_argument("--scenario", choices=SCENARIOS, help="by default the seed draws a mix")
+    parser.add_argument("--lane", choices=("aiohttp", "direct"), default="aiohttp")
     parser.add_argument("--items", type=int, help="lookups, in the place of the scenario's own")
     parser.add_argument("--seeds", type=_span, metavar="FIRST:END", help="run all of these")
     parser.add_argument("--json", action="store_true", help="figures alone, as JSON")
@@ -42,7 +43,7 @@ def _span(text):
 
 def _one(asked):
     scenario = scenario_for(asked.seed, asked.scenario, asked.items)
-    run = simulate(scenario, asked.seed)
+    run = simulate(scenario, asked.seed, asked.lane)
     missed = broken_bounds(run.report)
     if asked.json:
         _say(json.dumps({**run.report.as_dict(), "bounds": missed}))

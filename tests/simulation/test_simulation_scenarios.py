@@ -20,11 +20,11 @@ SIZES = {
 
 
 @functools.cache
-def figures(name, seed=1):
+def figures(name, seed=1, lane="aiohttp"):
     """What the scenario comes to; run once for all tests."""
     size = SIZES.get(name)
     items = () if size is None else ("--items", size)
-    return figures_of(begin("--scenario", name, "--seed", seed, *items))
+    return figures_of(begin("--scenario", name, "--seed", seed, "--lane", lane, *items))
 
 
 def bounds():
@@ -39,6 +39,14 @@ def test_every_input_has_one_right_outcome(name):
     """In every scenario each input has exactly one outcome, and each balance is its member's."""
     assert figures(name)["problems"] == []
     assert figures(name)["lost"] == figures(name)["doubled"] == figures(name)["wrong"] == 0
+
+
+@pytest.mark.parametrize("name", ["bad_connections", "faults", "flapping", "silence"])
+def test_the_fast_lane_keeps_the_same_promises(name):
+    """Where connections are what goes wrong, all that is promised holds over it too."""
+    came = figures(name, lane="direct")
+    assert (came["problems"], came["bounds"]) == ([], [])
+    assert came["lost"] == came["doubled"] == came["wrong"] == 0
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

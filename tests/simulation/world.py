@@ -22,6 +22,7 @@ from altcraft_balance.models import ByEmail
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import ClientSettings, Limits, RetryPolicy
 from altcraft_balance.transport.aiohttp import AiohttpTransport
+from altcraft_balance.transport.direct import DirectTransport
 from tests.simulation.judge import Judge
 from tests.simulation.report import Report
 from tests.simulation.server import Door, number_in
@@ -41,13 +42,13 @@ class Run:
     lines: tuple[str, ...]
 
 
-def simulate(scenario, seed):
-    """Run `scenario` with `seed` on a loop of its own."""
+def simulate(scenario, seed, lane="aiohttp"):
+    """Run `scenario` with `seed` on a loop of its own, over that transport."""
     with warnings.catch_warnings(), suppress(Stuck, SleepForeverError):
         # Time goes in steps of 1 µs; a wait of less than half of one is over at once.
         warnings.simplefilter("ignore", ResolutionWarning)
         with asyncio.Runner(loop_factory=Loop) as runner:
-            world = World(scenario, seed, runner.get_loop())
+            world = World(scenario, seed, runner.get_loop(), lane)
             # aiohttp times its idle connections by the machine's clock, on whatever loop.
             with patch("aiohttp.connector.monotonic", world.clock):
                 try:
@@ -77,7 +78,7 @@ class Loop(async_solipsism.EventLoop):
                 raise Stuck
 
 
-class SimulatedTransport(AiohttpTransport):
+class Simulated:
     """The real transport, on pipes; it tells the judge what is on the wire."""
 
     def __init__(self, settings, world):
@@ -98,11 +99,22 @@ class SimulatedTransport(AiohttpTransport):
             self._judge.on_wire -= 1
 
 
+class SimulatedTransport(Simulated, AiohttpTransport):
+    """aiohttp's."""
+
+
+class SimulatedDirect(Simulated, DirectTransport):
+    """The fast lane's."""
+
+
+_LANES = {"aiohttp": SimulatedTransport, "direct": SimulatedDirect}
+
+
 class World:
     """A client and a server that are about to meet."""
 
-    def __init__(self, scenario, seed, loop):
-        self.scenario, self.seed, self.loop = scenario, seed, loop
+    def __init__(self, scenario, seed, loop, lane="aiohttp"):
+        self.scenario, self.seed, self.loop, self.lane = scenario, seed, loop, lane
         self.clock = loop.time
         self.trace = Trace(self.clock)
         self.sandbox = Sandbox(faults=scenario.faults, seed=seed)
@@ -165,7 +177,7 @@ class World:
             "retry": RetryPolicy(max_attempts=scenario.max_attempts),
             "limits": Limits(concurrency=scenario.concurrency, **scenario.limits),
         }
-        transport = SimulatedTransport(ClientSettings(**settings), self)
+        transport = _LANES[self.lane](ClientSettings(**settings), self)
         client = BalanceClient(**settings, transport=transport, on_event=self._heard)
         client._session.rng = self.chance("jitter")
         return client

@@ -16,11 +16,9 @@ import pytest
 
 from altcraft_balance.secret import HiddenBytes, HiddenStr
 from altcraft_balance.settings import ClientSettings, Timeouts
-from altcraft_balance.transport.aiohttp import AiohttpTransport
-from altcraft_balance.transport.direct import DirectTransport
+from tests.lanes import LANES, idle_on, taken_on
 from tests.transport.authority import Authority
 
-LANES = {"aiohttp": AiohttpTransport, "direct": DirectTransport}
 TOKEN = "canary-token-5f1e"
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -218,22 +216,14 @@ class Asker:
         )
 
     @property
-    def connector(self):
-        return self.transport._session.connector
-
-    @property
     def idle(self):
         """How many connections lie in the pool."""
-        if self.lane == "direct":
-            return len(self.transport._pool)
-        return sum(len(conns) for conns in self.connector._conns.values())
+        return idle_on(self.transport)
 
     @property
     def taken(self):
         """How many connections carry a request."""
-        if self.lane == "direct":
-            return sum(getattr(watched, "busy", False) for watched in self.sweep._limits)
-        return len(self.connector._acquired)
+        return taken_on(self.transport)
 
     @property
     def sweep(self):

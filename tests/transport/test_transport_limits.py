@@ -27,15 +27,18 @@ async def dripping(data, writer):
 
 
 async def drip_head(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
     await dripping(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1000, writer)
 
 
 async def drip_body(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
     writer.write(HEAD)
     await dripping(bytes(1000), writer)
 
 
 async def drip_interim(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
     while True:
         await dripping(b"HTTP/1.1 100 Continue\r\n\r\n", writer)
 
