@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import Enum
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 from altcraft_balance.batch.gather import gather_outcomes
 from altcraft_balance.batch.source import By, Items, as_query
@@ -306,31 +306,24 @@ def _hidden(value: Any) -> Any:
 
 
 def _maker_of(settings: ClientSettings) -> Callable[[Tell], Transport]:
-    user_agent = settings.user_agent or f"altcraft-balance/{__version__}"
-    if settings.transport == "direct":
-        direct = _direct()
-        return lambda tell: direct(settings, user_agent=user_agent, tell=tell)
-    if settings.transport != "aiohttp":
+    if settings.transport not in get_args(Lane):
         return lambda _: settings.transport
 
     def make(tell: Tell) -> Transport:
-        from altcraft_balance.transport.aiohttp import AiohttpTransport
-
-        return AiohttpTransport(settings, user_agent=user_agent, tell=tell)
+        lane = _direct() if settings.transport == "direct" else _aiohttp()
+        user_agent = settings.user_agent or f"altcraft-balance/{__version__}"
+        return lane(settings, user_agent=user_agent, tell=tell)
 
     return make
 
 
-def _direct() -> Callable[..., Transport]:
-    """The fast lane; imported at once, so that what is missing is said before anything opens."""
-    try:
-        from altcraft_balance.transport.direct import DirectTransport
+def _aiohttp() -> Callable[..., Transport]:
+    from altcraft_balance.transport.aiohttp import AiohttpTransport
 
-        return DirectTransport
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "httptools":
-            raise
-    raise ConfigurationError(
-        "transport 'direct' needs the extra 'speed': python -m pip install "
-        "'altcraft-balance[speed]'"
-    )
+    return AiohttpTransport
+
+
+def _direct() -> Callable[..., Transport]:
+    from altcraft_balance.transport.direct import DirectTransport
+
+    return DirectTransport

@@ -196,9 +196,14 @@ class AiohttpTransport:
         """Read the reply to its end, and no further than the cap."""
         error: AltcraftBalanceError
         try:
-            raw = await self._read(response)
-            encoding = response.headers.get("content-encoding", "")
-            body = decode_body(raw, encoding, self._settings.max_body_bytes)
+            content = response.content
+            # As a rule the body came in one piece with its head.
+            body = content.read_nowait() if content.is_eof() else await self._rest(response)
+            if len(body) > self._settings.max_body_bytes:
+                raise TooLarge
+            encoding = response.headers.get("content-encoding")
+            if encoding is not None:
+                body = decode_body(body, encoding, self._settings.max_body_bytes)
             return RawReply(response.status, response.headers, body, asked.reused)
         except (TooLarge, CannotDecode) as trouble:
             if not 200 <= response.status < 300:
@@ -218,16 +223,14 @@ class AiohttpTransport:
         limit = self._settings.max_body_bytes
         return UnexpectedReply(f"the reply is larger than max_body_bytes ({limit})", status=status)
 
-    async def _read(self, response: aiohttp.ClientResponse | LeanReply) -> bytes:
+    async def _rest(self, response: aiohttp.ClientResponse | LeanReply) -> bytes:
+        """A body that has not come whole yet; of one that is too large, no more than shows it."""
         limit, content = self._settings.max_body_bytes, response.content
         if int(response.headers.get("content-length", 0)) > limit:
             raise TooLarge
-        # As a rule it came in one piece with its head.
-        body = content.read_nowait() if content.is_eof() else b""
+        body = b""
         while len(body) <= limit and not content.at_eof():
             body += await content.readany()
-        if len(body) > limit:
-            raise TooLarge
         return body
 
     async def _tls_context(self) -> ssl.SSLContext | bool:

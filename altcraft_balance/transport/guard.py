@@ -3,8 +3,9 @@
 HTTP/1.1 tells answers apart by their order alone, and a balance names no member. aiohttp gives
 a reply that lies unasked on an idle connection to the next request, so a pooled connection is
 looked at twice: when it is taken from the pool, and again in the step that writes the request's
-first byte, which on Python 3.11 comes one turn of the loop later. If anything has arrived on it,
-even if only in the kernel's buffer, or if it is closing, it is dropped and nothing was sent.
+first byte, which aiohttp's general client does one turn of the loop later on Python 3.11. If
+anything has arrived on it, even if only in the kernel's buffer, or if it is closing, it is dropped
+and nothing was sent.
 
 What arrives after the request was written cannot be told from the answer by any HTTP/1.1 client.
 

@@ -74,9 +74,8 @@ class LeanReply:
         if connection is None:
             return
         transport = connection.transport
-        if self.status == 101 or transport is None or transport.get_write_buffer_size():
-            # What follows is not HTTP, or is the rest of a request that was answered early.
-            connection.close()
+        if transport is not None and transport.get_write_buffer_size():
+            connection.close()  # the rest of a request that was answered early would follow
         else:
             connection.release()
 

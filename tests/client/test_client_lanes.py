@@ -19,14 +19,16 @@ DIRECT = "altcraft_balance.transport.direct"
 
 #: Hides modules by how their names begin, as if their files had been taken out.
 HIDE = """
-import importlib.abc, sys
+import sys
 
-class Hidden(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name.startswith({hidden!r}):
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Finder:
+    def __init__(self, finder):
+        self.finder = finder
 
-sys.meta_path.insert(0, Hidden())
+    def find_spec(self, name, path=None, target=None):
+        return None if name.startswith({hidden!r}) else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Finder, sys.meta_path)
 """
 #: Imports all that is left, and looks a member up.
 EVERYTHING = """
@@ -98,7 +100,7 @@ def test_either_lane_looks_a_member_up(transport):
 def test_without_its_parser_the_fast_lane_names_the_extra():
     """When the client is made, and not at its first lookup."""
     assert child(ASKED_FOR, hidden="httptools") == (
-        "transport 'direct' needs the extra 'speed': python -m pip install "
+        "the transport 'direct' needs the extra 'speed': python -m pip install "
         "'altcraft-balance[speed]'\n"
     )
 
