@@ -31,9 +31,12 @@ class Child:
     def __init__(self, name: str, loop: str) -> None:
         self.name, self.loop = name, loop
         self.about: dict[str, Any] = {}
+        self._start()
+
+    def _start(self) -> None:
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `end`; it may be long
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.side.child", name, loop],
+            [sys.executable, "-m", "benchmarks.side.child", self.name, self.loop],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -47,12 +50,17 @@ class Child:
         self.about.setdefault("missing", self.about.get("trouble", ""))
 
     def measure(self, target: Target, lookups: int, **further: Any) -> dict[str, Any]:
-        """One measurement; ``trouble`` says why there is none."""
+        """One measurement; ``trouble`` says why there is none, and the next has a new process."""
         order = {"target": asdict(target), "lookups": lookups, **further}
         with contextlib.suppress(OSError):  # it has ended; `_answer` says so
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
-        return self._answer(PATIENCE_S + PATIENCE_EACH_S * lookups)
+        result = self._answer(PATIENCE_S + PATIENCE_EACH_S * lookups)
+        if "before_mib" not in result and self._process.poll() is not None:
+            self.end()
+            self._start()
+            self._answer(PATIENCE_S)
+        return result
 
     def end(self) -> None:
         """End the process."""
@@ -67,14 +75,17 @@ class Child:
         overdue = threading.Timer(patience_s, self._process.kill)
         overdue.start()
         line = self._process.stdout.readline()
+        in_time = overdue.is_alive()
         overdue.cancel()
-        return json.loads(line) if line else {"trouble": self._last_word()}
+        if line:
+            return json.loads(line)
+        self._process.wait()
+        return {"trouble": self._last_word() if in_time else f"no answer in {patience_s:.0f} s"}
 
     def _last_word(self) -> str:
-        """Why there is no answer: it hung and was ended, or it ended by itself."""
         self._said.seek(0)
         lines = self._said.read().splitlines()
-        return f"its process ended without an answer; it said: {(lines or ['nothing'])[-1][:200]}"
+        return f"its process ended; it said last: {(lines or ['nothing'])[-1][:200]}"
 
 
 @contextlib.contextmanager

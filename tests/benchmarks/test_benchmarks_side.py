@@ -11,6 +11,7 @@ import pytest
 
 from altcraft_balance.sandbox import Sandbox
 from benchmarks.side.answer import CONTENT_TYPES, REPLIES, Target, WrongAnswer, right
+from benchmarks.side.children import Child
 from benchmarks.side.clients import CLIENTS, HOUSE, load
 from benchmarks.side.drive import measure
 from benchmarks.side.figures import ratio, spread
@@ -97,6 +98,20 @@ def _client(name):
     except ImportError as error:
         pytest.skip(f"{error.name} is not installed")
     return kind
+
+
+def test_a_client_that_dies_is_told_and_started_again():
+    """The rounds of the others go on, and its own."""
+    child = Child("floor", "asyncio")
+    try:
+        child.meet()
+        child._process.kill()
+        refused = Target(base_url="http://127.0.0.1:1", format="json", at=1)
+        first, then = (child.measure(refused, 1)["trouble"] for _ in range(2))
+    finally:
+        child.end()
+    assert first == "its process ended; it said last: nothing"
+    assert then.startswith("ConnectionRefusedError")
 
 
 @pytest.mark.parametrize(

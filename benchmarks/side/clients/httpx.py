@@ -1,4 +1,8 @@
-"""httpx with a pool as large as the concurrency; in fixed workers, and under aiometer."""
+"""httpx with a pool as large as the concurrency; in fixed workers, and under aiometer.
+
+Its pool looks through all connections for each request, so that hundreds at once need more than
+the 5 s which it gives a request by default.
+"""
 
 import functools
 import ssl
@@ -18,7 +22,7 @@ class Httpx(Peer):
         target = self.target
         context = ssl.create_default_context(cafile=target.ca_file) if target.ca_file else True
         limits = httpx.Limits(max_connections=target.at, max_keepalive_connections=target.at)
-        self.client = httpx.AsyncClient(limits=limits, verify=context)
+        self.client = httpx.AsyncClient(limits=limits, verify=context, timeout=30)
 
     async def close(self):
         await self.client.aclose()
