@@ -3,7 +3,7 @@
 from typing import Any
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 800, 270, 90, 64, 26
+WIDTH, LEFT, RIGHT, TOP, ROW = 800, 310, 80, 64, 26
 #: Bars that are longer than so many times the middle one end in a gap.
 CUT = 2.5
 OURS, THEIRS, FLOOR, INK = "#0f766e", "#94a3b8", "#cbd5e1", "#0f172a"
@@ -34,8 +34,8 @@ def _label(x: float, y: float, text: str, style: str = "") -> str:
 
 
 def _best(cells: list[dict], at: int) -> list[dict]:
-    """One cell for each client: that of its best loop; sorted."""
-    known = [cell for cell in cells if cell["cpu_us"] and cell["at"] == at]
+    """One cell for each client: that of its best loop; sorted. Who fails lookups is not there."""
+    known = [c for c in cells if c["cpu_us"] and c["at"] == at and not c["failed"]]
     for name, wanted in (("connection", "plain"), ("format", "json")):
         known = [cell for cell in known if cell[name] == wanted] or known
     known.sort(key=lambda cell: cell["cpu_us"]["median"])
