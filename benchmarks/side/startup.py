@@ -43,10 +43,12 @@ def measure(options: Options, server: Server) -> dict[str, Any]:
         for title in random.sample(list(commands), len(commands)):
             if (took := _timed(commands[title])) is not None:
                 runs[title].append(took)
-    whole = {title: took[1:] for title, took in runs.items() if len(took) == rounds + 1}
+    whole = {title: took[1:] for title, took in runs.items() if len(took) > 1}
+    failed = {title: rounds + 1 - len(took) for title, took in runs.items()}
     return {
         "rows": [_row(title, took, whole) for title, took in whole.items()],
-        "missing": [title for title in commands if title not in whole],
+        "failed": {title: count for title, count in failed.items() if count},
+        "rounds": rounds + 1,
     }
 
 
@@ -88,7 +90,10 @@ def text(found: dict[str, Any]) -> str:
         [row["title"], _spread(row["more_ms"]), *(f"{row[name]['median']:.0f}" for name in _WHOLE)]
         for row in found["rows"]
     ]
-    missing = [f"not there: {title}" for title in found["missing"]]
+    missing = [
+        f"! {title}: {count} of {found['rounds']} failed"
+        for title, count in found["failed"].items()
+    ]
     table = grid("start-up, ms: median", ["on top (quartiles)", "whole", "CPU"], lines)
     return "\n".join((described(found["machine"]), "", table, *missing)) + "\n"
 
