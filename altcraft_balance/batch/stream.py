@@ -6,15 +6,16 @@ of what was in flight come out, then that error is raised. The reader leaves: wh
 is cancelled and awaited. The source is the caller's to close, in every case; a pull that waits
 when a stream ends early is cancelled, which ends an async generator.
 
-Nothing is created for an item that waits. There are four workers for each slot, so that items
-asleep before a repeat do not idle the slots (simulated at 10 % faults: 1,713 lookups/s with as
-many workers as slots, 2,683/s with twice as many), and a worker is started only when all others
-are busy.
+Nothing is created for an item that waits. There are as many workers as find slots, and up to four
+for each, so that items asleep before a repeat do not idle the slots (simulated at 10 % faults:
+1,713 lookups/s with as many workers as slots, 2,683/s with twice as many). A worker is started only
+when all others are busy. A source that has to be waited for is read ahead by a task of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from copy import copy
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any, Final, Self
 
 from attrs import frozen
 
+from altcraft_balance.batch.ahead import Ahead, Taken
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
 from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
@@ -76,6 +78,7 @@ class OutcomeStream:
         self._window = Window(_ROOM_PER_WORKER * self._most_workers, ordered=options.ordered)
         self._workers: dict[asyncio.Task[None], None] = {}  # a set's order would differ
         self._idle = 0
+        self._ahead: Ahead | None = None
         self._unsent: dict[int, BalanceQuery] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._state = "new"
@@ -153,9 +156,12 @@ class OutcomeStream:
     # ── the workers' side ────────────────────────────────────────────────────────────────────
 
     def _start_worker(self) -> None:
-        worker = asyncio.create_task(self._work(), name="altcraft_balance worker")
-        self._workers[worker] = None
         self._idle += 1
+        self._start(self._work())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        worker = asyncio.create_task(work, name="altcraft_balance worker")
+        self._workers[worker] = None
         worker.add_done_callback(self._worker_ended)
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
@@ -166,17 +172,17 @@ class OutcomeStream:
             self._brake.pull(bug)
         if not self._workers:
             self._let_go()
+            self._forget_rest()
             self._window.flush()
 
     async def _work(self) -> None:
         """Take and look up, one item after another, until the source or the run ends."""
         try:
             while (taken := self._take_at_once() or await self._take()) is not None:
-                index, item = taken
+                index, item, started = taken
                 self._idle -= 1
                 if not self._idle:
                     self._start_another()
-                started = self._session.clock()
                 query = self._query(index, item)
                 if query is not None:
                     deadline = self._deadline(started) if self._has_deadline else None
@@ -196,7 +202,8 @@ class OutcomeStream:
         """All are busy, this one too: another is of use if it finds a slot, or reads ahead."""
         slots, workers = self._session.traffic.slots, len(self._workers)
         has_slot = workers < slots.width or slots.in_use + 1 < slots.width
-        if workers < self._most_workers and (has_slot or self._source.has_waited):
+        reads_ahead = self._source.has_waited and self._ahead is None
+        if workers < self._most_workers and (has_slot or reads_ahead):
             self._start_worker()
 
     def _one_naps(self) -> None:
@@ -204,9 +211,13 @@ class OutcomeStream:
         if not self._idle and len(self._workers) < self._most_workers:
             self._start_worker()
 
-    def _take_at_once(self) -> tuple[int, Any] | None:
+    def _take_at_once(self) -> Taken | None:
         """An item that is at hand, and for which there is room; None: `_take` knows why."""
-        if self._brake.reason is not None or not self._window.enter_at_once():
+        if self._brake.reason is not None:
+            return None
+        if self._ahead is not None:
+            return self._ahead.take_at_once()
+        if not self._window.enter_at_once():
             return None
         try:
             taken = self._source.take_at_once()
@@ -215,11 +226,16 @@ class OutcomeStream:
             raise
         if taken is None:
             self._window.leave()
-        return taken
+            return None
+        return (*taken, self._session.clock())
 
-    async def _take(self) -> tuple[int, Any] | None:
+    async def _take(self) -> Taken | None:
+        if self._source.has_waited and self._ahead is None:
+            self._read_ahead()
         try:
             with self._brake.waiting():
+                if self._ahead is not None and not self._source.has_begun:
+                    return await self._ahead.take()
                 await self._window.enter()
                 taken = await self._source.take()
         except Halted:
@@ -227,7 +243,34 @@ class OutcomeStream:
             raise
         if taken is None:
             self._window.leave()
-        return taken
+            return None
+        return (*taken, self._session.clock())
+
+    def _read_ahead(self) -> None:
+        """The source is slow: from now on one task reads it, while the workers are busy.
+
+        Not where each item has a deadline of its own, which it has to keep wherever it waits.
+        """
+        if self._options.item_deadline_s is None:
+            ahead = self._most_workers - self._session.settings.limits.concurrency
+            self._ahead = Ahead(self._source, self._window, ahead, self._session.clock)
+            self._start(self._read(self._ahead))
+
+    async def _read(self, ahead: Ahead) -> None:
+        try:
+            with self._brake.waiting():
+                await ahead.read()
+        except Halted:
+            return
+        except Exception as error:
+            self._brake.pull(error)
+            raise
+
+    def _forget_rest(self) -> None:
+        """What was read ahead, and will not be asked about."""
+        for index, item, _ in () if self._ahead is None else self._ahead.rest():
+            if (query := self._query(index, item)) is not None:
+                self._unsent[index] = query
 
     def _query(self, index: int, item: Any) -> BalanceQuery | None:
         """What is asked about `item`; None: none can be made of it, which is its outcome."""
