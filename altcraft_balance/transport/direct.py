@@ -106,7 +106,7 @@ class DirectTransport:
         """Post `body`; a connection that turns out unclean costs another one, not a request."""
         if self._closed:
             raise SendFailed(ConnectionFailed(CLOSED_MEANWHILE))
-        request = self._writer.write(body, headers)
+        head = self._writer.head(headers, len(body))
         when = self._loop.time() + limit_s
         connection = None if fresh else self._pool.take()
         if connection is None:
@@ -115,7 +115,7 @@ class DirectTransport:
                 raise connected.with_traceback(None)
             connection = connected
         # Between the look at it and this write the loop does not turn.
-        waiter = connection.ask(request, when)
+        waiter = connection.ask(head, body, when)
         try:
             outcome = await waiter
         except asyncio.CancelledError:
