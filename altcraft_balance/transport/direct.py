@@ -31,6 +31,7 @@ from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
 
 if TYPE_CHECKING:
     from altcraft_balance.transport.direct_connection import DirectConnection, Outcome
+    from altcraft_balance.transport.direct_heads import HeadsRead
 
 __all__ = ["DirectTransport"]
 
@@ -83,6 +84,7 @@ class DirectTransport:
         self._host = url.host_port_subcomponent or ""
         self._context = await self._tls_context() if url.scheme == "https" else None
         self._writer = RequestWriter(url, self._own)
+        self._heads: HeadsRead = {}
         self._pool = Pool(self._loop, self._tell, self._learn)
         self._dialer = Dialer(url, self._context, settings.timeouts.connect_s, self._connect)
         self._closed = False
@@ -178,7 +180,7 @@ class DirectTransport:
         from altcraft_balance.transport.direct_connection import DirectConnection
         from altcraft_balance.transport.direct_reply import ReplyReader
 
-        reader = ReplyReader(self._host, self._settings.max_body_bytes)
+        reader = ReplyReader(self._host, self._settings.max_body_bytes, self._heads)
         return DirectConnection(self._pool, reader, self._host, self._look)
 
     async def _tls_context(self) -> ssl.SSLContext:

@@ -142,7 +142,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         if waiter is None:
             self._pool.spoiled(self)
             return
-        outcome = reader.feed(self._buffer[:nbytes])
+        outcome = reader.feed(bytes(self._buffer[:nbytes]))
         if outcome is None:
             return
         if reader.kept and not (self._stuffed or waiter.done()):
