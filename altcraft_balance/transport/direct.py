@@ -22,6 +22,7 @@ from altcraft_balance.errors import (
     ConnectionFailed,
 )
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.transport.direct_heads import HeadsRead
 from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.request import RequestWriter
@@ -31,7 +32,6 @@ from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
 
 if TYPE_CHECKING:
     from altcraft_balance.transport.direct_connection import DirectConnection, Outcome
-    from altcraft_balance.transport.direct_heads import HeadsRead
 
 __all__ = ["DirectTransport"]
 
@@ -84,7 +84,7 @@ class DirectTransport:
         self._host = url.host_port_subcomponent or ""
         self._context = await self._tls_context() if url.scheme == "https" else None
         self._writer = RequestWriter(url, self._own)
-        self._heads: HeadsRead = {}
+        self._heads = HeadsRead()
         self._pool = Pool(self._loop, self._tell, self._learn)
         self._dialer = Dialer(url, self._context, settings.timeouts.connect_s, self._connect)
         self._closed = False

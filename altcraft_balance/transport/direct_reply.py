@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, UnexpectedReply
 from altcraft_balance.transport.direct_headers import ReplyHeaders
-from altcraft_balance.transport.direct_heads import END, HeadsRead, remember
+from altcraft_balance.transport.direct_heads import END, HeadsRead
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
 from altcraft_balance.transport.port import RawReply, SendFailed
 
@@ -49,6 +49,7 @@ class ReplyReader:
         "_body",
         "_heads",
         "_host",
+        "_known",
         "_most",
         "_odd",
         "_ours",
@@ -68,7 +69,8 @@ class ReplyReader:
 
     def __init__(self, host: str, max_body_bytes: int, heads: HeadsRead | None = None) -> None:
         self._host, self._most = host, max_body_bytes
-        self._heads = {} if heads is None else heads
+        self._heads = heads or HeadsRead()
+        self._known = self._heads.known
         self.reused = False
         self._raw: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
@@ -82,13 +84,14 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> RawReply | SendFailed | None:
         """What has come of the reply with these bytes: all of it, a failure, or not enough yet."""
-        end = data.find(END) + len(END)
-        known = self._heads.get(data[:end])
-        if known is not None and known[2] == len(data) and not self._odd:
-            # The parser, which stands before a reply, is not moved by one that it does not see.
-            status, self.headers, _ = known
-            self.kept = True
-            return RawReply(status, self.headers, data[end:], self.reused)
+        if self._known and not self._odd:
+            end = data.find(END) + len(END)
+            known = self._known.get(data[:end])
+            if known is not None and known[2] == len(data):
+                # The parser stands before a reply, and is not moved by one it does not see.
+                self._heads.met = self.kept = True
+                self.headers = known[1]
+                return RawReply(known[0], known[1], data[end:], self.reused)
         return self._parsed(data)
 
     def _parsed(self, data: bytes) -> RawReply | SendFailed | None:
@@ -110,7 +113,7 @@ class ReplyReader:
         self._whole = self.began = False
         body = parts.pop()
         if self.kept:
-            remember(self._heads, data, body, self._status, headers)
+            self._heads.add(data, body, self._status, headers)
         return RawReply(self._status, headers, body, self.reused)
 
     def feed_end(self) -> RawReply | SendFailed | None:
