@@ -92,13 +92,13 @@ class DirectConnection(asyncio.BufferedProtocol):
         """Whether the other end is there and has said nothing unasked, as far as was read."""
         return not (self._gone or self.transport.is_closing())
 
-    def ask(self, request: HiddenBytes, when: float) -> asyncio.Future[Outcome]:
-        """Write `request`; what comes of it, until `when`."""
+    def ask(self, head: HiddenBytes, body: bytes, when: float) -> asyncio.Future[Outcome]:
+        """Write a request; what comes of it, until `when`."""
         self._waiter = waiter = self._create_future()
         self.when = when
         if when < self._sweep.due:  # else a timer that comes before it is set
             self._sweep.add(self)
-        self.transport.write(request)
+        self.transport.write(head + body)
         return waiter
 
     def give_up(self, waiter: asyncio.Future[Outcome]) -> None:
@@ -142,7 +142,7 @@ class DirectConnection(asyncio.BufferedProtocol):
         if waiter is None:
             self._pool.spoiled(self)
             return
-        outcome = reader.feed(self._buffer[:nbytes])
+        outcome = reader.feed(bytes(self._buffer[:nbytes]))
         if outcome is None:
             return
         if reader.kept and not (self._stuffed or waiter.done()):
