@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from benchmarks.side.answer import Target, members
@@ -140,14 +140,16 @@ async def measure(
     client = kind(target)
     await client.open()
     try:
-        warm = members(0, max(WARM_PER_SLOT * target.at, lookups // 10))
-        warmed = Watch()
+        warmed, made = Watch(), _as_they_go if lazy else members
+        warm = made(0, max(WARM_PER_SLOT * target.at, lookups // 10))
         await client.run(client.prepare(warm), warmed)
-        asked = (name for n in range(lookups) for name in members(first + n, 1)) if lazy else None
-        things = client.prepare(members(first, lookups) if asked is None else asked)
-        return await _timed(client, things, lookups, warmed)
+        return await _timed(client, client.prepare(made(first, lookups)), lookups, warmed)
     finally:
         await client.close()
+
+
+def _as_they_go(first: int, count: int) -> Iterator[str]:
+    return (name for number in range(first, first + count) for name in members(number, 1))
 
 
 async def _timed(

@@ -44,7 +44,7 @@ class Platform:
     async def send(self, body, headers, *, limit_s, fresh=False):
         fields = json.loads(bytes(body))
         self.asked.append(fields)
-        member = self.members[-1]
+        member = member_in(fields)
         if member in self.held:
             await self.held[member].wait()
         await asyncio.sleep(0)
@@ -58,10 +58,12 @@ class Platform:
     @property
     def members(self):
         """Who was asked about, in order."""
-        return [
-            fields.get("email") or fields.get("phone") or str(fields.get("field_value"))
-            for fields in self.asked
-        ]
+        return [member_in(fields) for fields in self.asked]
+
+
+def member_in(fields):
+    """Whom a request asks about."""
+    return fields.get("email") or fields.get("phone") or str(fields.get("field_value"))
 
 
 def client(platform, **settings):
