@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 from attrs import frozen
 
-from altcraft_balance.batch.ahead import Ahead, Taken
+from altcraft_balance.batch.intake import Intake
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
 from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
@@ -78,7 +78,6 @@ class OutcomeStream:
         self._window = Window(_ROOM_PER_WORKER * self._most_workers, ordered=options.ordered)
         self._workers: dict[asyncio.Task[None], None] = {}  # a set's order would differ
         self._idle = 0
-        self._ahead: Ahead | None = None
         self._unsent: dict[int, BalanceQuery] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._state = "new"
@@ -96,6 +95,7 @@ class OutcomeStream:
             raise ClientClosed("a stream is read once: call stream_balances again")
         self._state = "open"
         self._brake = Brake(self._session.brake)
+        self._intake = self._made_intake()
         loop = asyncio.get_running_loop()
         self._run_deadline: float | None = None
         self._has_deadline = bool(self._options.run_deadline_s or self._options.item_deadline_s)
@@ -155,6 +155,18 @@ class OutcomeStream:
 
     # ── the workers' side ────────────────────────────────────────────────────────────────────
 
+    def _made_intake(self) -> Intake:
+        slots = self._session.settings.limits.concurrency
+        keeps_deadlines = self._options.item_deadline_s is not None
+        return Intake(
+            self._source,
+            self._window,
+            self._brake,
+            clock=self._session.clock,
+            most_ahead=0 if keeps_deadlines else self._most_workers - slots,
+            start=self._start,
+        )
+
     def _start_worker(self) -> None:
         self._idle += 1
         self._start(self._work())
@@ -177,8 +189,9 @@ class OutcomeStream:
 
     async def _work(self) -> None:
         """Take and look up, one item after another, until the source or the run ends."""
+        intake = self._intake
         try:
-            while (taken := self._take_at_once() or await self._take()) is not None:
+            while (taken := intake.take_at_once() or await intake.take()) is not None:
                 index, item, started = taken
                 self._idle -= 1
                 if not self._idle:
@@ -202,8 +215,7 @@ class OutcomeStream:
         """All are busy, this one too: another is of use if it finds a slot, or reads ahead."""
         slots, workers = self._session.traffic.slots, len(self._workers)
         has_slot = workers < slots.width or slots.in_use + 1 < slots.width
-        reads_ahead = self._source.has_waited and self._ahead is None
-        if workers < self._most_workers and (has_slot or reads_ahead):
+        if workers < self._most_workers and (has_slot or self._intake.wants_workers):
             self._start_worker()
 
     def _one_naps(self) -> None:
@@ -211,64 +223,9 @@ class OutcomeStream:
         if not self._idle and len(self._workers) < self._most_workers:
             self._start_worker()
 
-    def _take_at_once(self) -> Taken | None:
-        """An item that is at hand, and for which there is room; None: `_take` knows why."""
-        if self._brake.reason is not None:
-            return None
-        if self._ahead is not None:
-            return self._ahead.take_at_once()
-        if not self._window.enter_at_once():
-            return None
-        try:
-            taken = self._source.take_at_once()
-        except BaseException:
-            self._window.leave()
-            raise
-        if taken is None:
-            self._window.leave()
-            return None
-        return (*taken, self._session.clock())
-
-    async def _take(self) -> Taken | None:
-        if self._source.has_waited and self._ahead is None:
-            self._read_ahead()
-        try:
-            with self._brake.waiting():
-                if self._ahead is not None and not self._source.has_begun:
-                    return await self._ahead.take()
-                await self._window.enter()
-                taken = await self._source.take()
-        except Halted:
-            self._source.give_up()
-            raise
-        if taken is None:
-            self._window.leave()
-            return None
-        return (*taken, self._session.clock())
-
-    def _read_ahead(self) -> None:
-        """The source is slow: from now on one task reads it, while the workers are busy.
-
-        Not where each item has a deadline of its own, which it has to keep wherever it waits.
-        """
-        if self._options.item_deadline_s is None:
-            ahead = self._most_workers - self._session.settings.limits.concurrency
-            self._ahead = Ahead(self._source, self._window, ahead, self._session.clock)
-            self._start(self._read(self._ahead))
-
-    async def _read(self, ahead: Ahead) -> None:
-        try:
-            with self._brake.waiting():
-                await ahead.read()
-        except Halted:
-            return
-        except Exception as error:
-            self._brake.pull(error)
-            raise
-
     def _forget_rest(self) -> None:
         """What was read ahead, and will not be asked about."""
-        for index, item, _ in () if self._ahead is None else self._ahead.rest():
+        for index, item, _ in self._intake.rest():
             if (query := self._query(index, item)) is not None:
                 self._unsent[index] = query
 
