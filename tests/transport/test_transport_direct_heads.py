@@ -87,7 +87,7 @@ def test_heads_that_never_come_again_give_it_a_rest(reader, heads):
 
 def test_heads_that_come_again_are_remembered_again_at_once(reader, heads):
     """A new second brings new heads, without a rest in between."""
-    for number in range(3000):
+    for number in range(2000):
         second = reply(b"right", f"Date: {number // 10}")
         reader.feed(second)
     reader._parser = None
