@@ -177,11 +177,14 @@ class DirectTransport:
         return connection
 
     def _new(self) -> DirectConnection:
-        from altcraft_balance.transport.direct_connection import DirectConnection
+        from altcraft_balance.transport.direct_connection import Buffering, Copying
         from altcraft_balance.transport.direct_reply import ReplyReader
 
         reader = ReplyReader(self._host, self._settings.max_body_bytes, self._heads)
-        return DirectConnection(self._pool, reader, self._host, self._look)
+        # Others than asyncio's loops read plain connections into a buffer that they share.
+        copies = self._context is None and not isinstance(self._loop, asyncio.BaseEventLoop)
+        kind = Copying if copies else Buffering
+        return kind(self._pool, reader, self._host, self._look)
 
     async def _tls_context(self) -> ssl.SSLContext:
         settings = self._settings

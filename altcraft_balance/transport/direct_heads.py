@@ -45,11 +45,8 @@ class HeadsRead:
         end = data.find(END) + len(END)
         if end + len(body) != len(data) or end > _HEAD_BYTES:
             return  # something came before the reply, or behind it
-        if "content-length" in headers.names:
-            self._make_room()
-            self.known[data[:end]] = status, headers, len(data)
-
-    def _make_room(self) -> None:
         if len(self.known) >= _MOST_HEADS:
-            self.known.clear()
+            self.known.clear()  # and while it is empty nobody looks into it
             self._rest, self.met = 0 if self.met else _REST, False
+        elif "content-length" in headers.names:
+            self.known[data[:end]] = status, headers, len(data)
