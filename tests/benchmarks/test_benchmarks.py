@@ -40,9 +40,14 @@ def test_the_shared_policies_cost_little():
 
 
 def test_a_refresh_costs_little_over_the_stream():
-    """CPU per row, reading, writing and committing included; the figure is some 1.3, with room."""
+    """CPU per row, as multiples of reading, writing and committing alone: some 3.3, with room.
+
+    Not as a ratio to the stream, which a leaner stream would make worse.
+    """
     table = json.loads(printed("refresh", "--json", "--rounds", "5", "--rows", "5000"))
-    assert table["least"]["all of it"] / table["least"]["the bare stream"] < 1.8, table
+    least = table["least"]
+    more = least["all of it"] - least["the bare stream"]
+    assert 0 < more / least["reading, writing, committing"] < 5, table
 
 
 def test_the_rule_for_the_rate_is_compared():

@@ -6,6 +6,7 @@ real sandbox on a virtual clock, by seed; see `tests.simulation`, whose command 
 ``python -m tests.simulation --scenario quota --seed 1``.
 """
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,14 +16,17 @@ from tests.simulation.child import begin, figures_of
 pytestmark = pytest.mark.slow
 
 
-def runs(scenario, seeds):
-    """The figures of a scenario for each of so many seeds, two at a time."""
+@functools.cache
+def figures_with(scenario, seed):
+    """One run's figures; two rows are told from the outage, and the same seed is the same run."""
+    return figures_of(begin("--scenario", scenario, "--seed", seed))
 
-    def run(seed):
-        return figures_of(begin("--scenario", scenario, "--seed", seed))
 
+def runs(scenarios, seeds):
+    """The figures of scenarios for each of so many seeds, two at a time."""
+    all_of_them = [(name, seed) for name in scenarios for seed in range(1, seeds + 1)]
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(run, range(1, seeds + 1)))
+        return list(pool.map(lambda one: figures_with(*one), all_of_them))
 
 
 def broken(figures):
@@ -54,7 +58,7 @@ def test_every_failure_can_be_replayed(promise, size):
 def test_a_dead_server_gets_no_storm(promise, size):
     """In 10 minutes at 100 % failure at most 35 retries, or a probe each second at most."""
     stated = promise(4, "a dead server gets no storm")
-    figures = runs("outage", size(1, 10))
+    figures = runs(["outage"], size(1, 10))
     retries, hasty = worst(figures, "repeats_while_down"), worst(figures, "hasty_repeats")
     silent_s = worst(figures, "longest_without_probe_s")
     storms = [run["seed"] for run in figures if run["hasty_repeats"] > 35]
@@ -72,7 +76,7 @@ def test_a_dead_server_gets_no_storm(promise, size):
 def test_a_server_that_comes_back_is_loaded_smoothly(promise, size):
     """At most 25 % of a second's capacity in any 100 ms, and 90 % of it within 30 s."""
     stated = promise(5, "smooth recovery: 200/s")
-    figures = [run for name in ("outage", "recovery") for run in runs(name, size(1, 10))]
+    figures = runs(["outage", "recovery"], size(1, 10))
     burst, within_s = worst(figures, "worst_100_ms_after"), worst(figures, "recovered_in_s")
     stated.came(
         tried=len(figures),
@@ -88,7 +92,7 @@ def test_the_quota_is_respected(promise, size, scenario):
     """50/s, 100 workers, 5,000 items: at most 1.02 requests an item and 1.06 of the ideal time."""
     known = "known" if scenario == "quota_known" else "unknown"
     stated = promise(6, f"the quota is respected: {known}")
-    figures = runs(scenario, size(2, 20))
+    figures = runs([scenario], size(2, 20))
     requests = worst(figures, "requests_per_item")
     time = max(run["time_s"] / run["ideal_s"] for run in figures)
     stated.came(

@@ -27,13 +27,13 @@ def failures(outcome, members):
 
 @over_both
 def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
-    """Of 20,000 lookups past a server that sends stray replies, none gets a stranger's balance.
+    """Of all lookups past a server that sends stray replies, none gets a stranger's balance.
 
     Without the second look some are wrong; without the first no connection is dropped when it is
     taken, and a lookup has to begin on one that is known to be unclean.
     """
     stated = promise(1, f"never a stranger's balance, {lane}")
-    members = size(20_000, 200_000)
+    members = size(20_000 if lane == "aiohttp" else 2_000, 200_000)
     outcome = stream(members=members, faults="stray=0.2", lane=lane)
     stated.came(
         tried=members,
@@ -41,8 +41,8 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
         figure=f"{outcome['server']['stray']:,} stray replies",
         why=outcome,
     )
-    assert outcome["server"]["stray"] > 100
-    assert outcome["news"]["dropped_when_taken"] > 20
+    assert outcome["server"]["stray"] > members / 200
+    assert outcome["news"]["dropped_when_taken"] > members / 1000
     assert outcome["requests"] == members
 
 
