@@ -96,6 +96,11 @@ class Source:
         finally:
             self._is_pulled = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a pull was begun that `take` has to wait for, in the task that began it."""
+        return self._begun is not None
+
     def give_up(self) -> None:
         """Cancel a pull that was begun and that nobody waits for."""
         if self._begun is not None:

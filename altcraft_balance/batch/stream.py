@@ -6,15 +6,16 @@ of what was in flight come out, then that error is raised. The reader leaves: wh
 is cancelled and awaited. The source is the caller's to close, in every case; a pull that waits
 when a stream ends early is cancelled, which ends an async generator.
 
-Nothing is created for an item that waits. There are four workers for each slot, so that items
-asleep before a repeat do not idle the slots (simulated at 10 % faults: 1,713 lookups/s with as
-many workers as slots, 2,683/s with twice as many), and a worker is started only when all others
-are busy.
+Nothing is created for an item that waits. There are as many workers as find slots, and up to four
+for each, so that items asleep before a repeat do not idle the slots (simulated at 10 % faults:
+1,713 lookups/s with as many workers as slots, 2,683/s with twice as many). A worker is started only
+when all others are busy. A source that has to be waited for is read ahead by a task of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from copy import copy
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any, Final, Self
 
 from attrs import frozen
 
+from altcraft_balance.batch.intake import Intake
 from altcraft_balance.batch.source import By, Items, Source, as_query, stand_in
 from altcraft_balance.batch.window import Window
 from altcraft_balance.errors import ClientClosed, DeadlineExceeded, InvalidQuery
@@ -93,6 +95,7 @@ class OutcomeStream:
             raise ClientClosed("a stream is read once: call stream_balances again")
         self._state = "open"
         self._brake = Brake(self._session.brake)
+        self._intake = self._made_intake()
         loop = asyncio.get_running_loop()
         self._run_deadline: float | None = None
         self._has_deadline = bool(self._options.run_deadline_s or self._options.item_deadline_s)
@@ -152,10 +155,25 @@ class OutcomeStream:
 
     # ── the workers' side ────────────────────────────────────────────────────────────────────
 
+    def _made_intake(self) -> Intake:
+        slots = self._session.settings.limits.concurrency
+        keeps_deadlines = self._options.item_deadline_s is not None
+        return Intake(
+            self._source,
+            self._window,
+            self._brake,
+            clock=self._session.clock,
+            most_ahead=0 if keeps_deadlines else self._most_workers - slots,
+            start=self._start,
+        )
+
     def _start_worker(self) -> None:
-        worker = asyncio.create_task(self._work(), name="altcraft_balance worker")
-        self._workers[worker] = None
         self._idle += 1
+        self._start(self._work())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        worker = asyncio.create_task(work, name="altcraft_balance worker")
+        self._workers[worker] = None
         worker.add_done_callback(self._worker_ended)
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
@@ -166,17 +184,18 @@ class OutcomeStream:
             self._brake.pull(bug)
         if not self._workers:
             self._let_go()
+            self._forget_rest()
             self._window.flush()
 
     async def _work(self) -> None:
         """Take and look up, one item after another, until the source or the run ends."""
+        intake = self._intake
         try:
-            while (taken := self._take_at_once() or await self._take()) is not None:
-                index, item = taken
+            while (taken := intake.take_at_once() or await intake.take()) is not None:
+                index, item, started = taken
                 self._idle -= 1
                 if not self._idle:
                     self._start_another()
-                started = self._session.clock()
                 query = self._query(index, item)
                 if query is not None:
                     deadline = self._deadline(started) if self._has_deadline else None
@@ -196,7 +215,7 @@ class OutcomeStream:
         """All are busy, this one too: another is of use if it finds a slot, or reads ahead."""
         slots, workers = self._session.traffic.slots, len(self._workers)
         has_slot = workers < slots.width or slots.in_use + 1 < slots.width
-        if workers < self._most_workers and (has_slot or self._source.has_waited):
+        if workers < self._most_workers and (has_slot or self._intake.wants_workers):
             self._start_worker()
 
     def _one_naps(self) -> None:
@@ -204,30 +223,11 @@ class OutcomeStream:
         if not self._idle and len(self._workers) < self._most_workers:
             self._start_worker()
 
-    def _take_at_once(self) -> tuple[int, Any] | None:
-        """An item that is at hand, and for which there is room; None: `_take` knows why."""
-        if self._brake.reason is not None or not self._window.enter_at_once():
-            return None
-        try:
-            taken = self._source.take_at_once()
-        except BaseException:
-            self._window.leave()
-            raise
-        if taken is None:
-            self._window.leave()
-        return taken
-
-    async def _take(self) -> tuple[int, Any] | None:
-        try:
-            with self._brake.waiting():
-                await self._window.enter()
-                taken = await self._source.take()
-        except Halted:
-            self._source.give_up()
-            raise
-        if taken is None:
-            self._window.leave()
-        return taken
+    def _forget_rest(self) -> None:
+        """What was read ahead, and will not be asked about."""
+        for index, item, _ in self._intake.rest():
+            if (query := self._query(index, item)) is not None:
+                self._unsent[index] = query
 
     def _query(self, index: int, item: Any) -> BalanceQuery | None:
         """What is asked about `item`; None: none can be made of it, which is its outcome."""

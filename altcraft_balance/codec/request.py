@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field
 
 from altcraft_balance.codec import json, xml
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
@@ -34,9 +34,11 @@ _SYNTAX: Final[dict[str, ModuleType]] = {"json": json, "xml": xml}
 _MAX_HEADS: Final = 256
 
 
-@frozen
+@define(eq=False)
 class WireRequest:
-    """What goes over the wire for one lookup, and what it asked for.
+    """What goes over the wire for one lookup, and what it asked for; nobody changes it.
+
+    It is not frozen all the same: one is made for every lookup, and that would treble its price.
 
     Attributes:
         body: the request's body.

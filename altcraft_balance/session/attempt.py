@@ -1,4 +1,4 @@
-"""One request's headers, and what its reply means.
+"""One request's headers, what its reply means, and the event that tells of it.
 
 Nothing is decided here: whether to ask again is the lookup's affair.
 """
@@ -15,9 +15,10 @@ from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Balance
 from altcraft_balance.policy.retry_after import read_retry_after
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.telemetry.events import AttemptEnded
 from altcraft_balance.transport.port import RawReply
 
-__all__ = ["understood", "with_id"]
+__all__ = ["attempt_ended", "understood", "with_id"]
 
 
 def with_id(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -45,3 +46,32 @@ def understood(
         )
     except AltcraftBalanceError as error:
         return error.with_traceback(None)
+
+
+def attempt_ended(
+    lookup: int,
+    result: Balance | AltcraftBalanceError,
+    took_s: float,
+    status: int | None,
+    *,
+    fresh: bool,
+    test: bool,
+) -> AttemptEnded:
+    """The event of one request's end.
+
+    Args:
+        lookup: the lookup's number.
+        result: what came of it.
+        took_s: seconds from when it was sent.
+        status: the HTTP status; None: there was no reply.
+        fresh: whether it was the free repeat on a new connection.
+        test: whether it tested the server.
+    """
+    return AttemptEnded(
+        lookup=lookup,
+        elapsed_s=took_s,
+        status=status,
+        kind=None if isinstance(result, Balance) else result.kind,
+        free_repeat=fresh,
+        test=test,
+    )

@@ -25,14 +25,14 @@ from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
 from altcraft_balance.policy.retry import BEGUN, Stop, after_failure, attempt_limit_s
 from altcraft_balance.session.admission import Refusal
-from altcraft_balance.session.attempt import understood, with_id
+from altcraft_balance.session.attempt import attempt_ended, understood, with_id
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.telemetry.events import AttemptEnded, LookupStarted, RetryPlanned
+from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
 from altcraft_balance.transport.port import SendFailed
 
 if TYPE_CHECKING:
@@ -73,25 +73,10 @@ class Lookup:
     """
 
     __slots__ = (
-        "_asked",
-        "_brake",
-        "_call",
-        "_deadline",
-        "_last_error",
-        "_naps",
-        "_number",
-        "_progress",
-        "_query",
-        "_renewed",
-        "_repeated",
-        "_requests",
-        "_session",
-        "_spare",
-        "_started",
-        "_taken",
-        "_unspent",
-        "_watch",
-    )
+        "_asked", "_brake", "_call", "_deadline", "_last_error", "_naps", "_number", "_progress",
+        "_query", "_renewed", "_repeated", "_requests", "_session", "_spare", "_started", "_taken",
+        "_unspent", "_watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -287,7 +272,10 @@ class Lookup:
                 except SendFailed as failed:
                     result, reused = failed.error, failed.reused and not failed.began
                 if session.emit is not None:
-                    self._tell_attempt(result, now, status, fresh=fresh, test=test)
+                    took_s = session.clock() - now
+                    session.emit(
+                        attempt_ended(self._number, result, took_s, status, fresh=fresh, test=test)
+                    )
                 if type(result) is Balance or fresh or not reused:
                     break
                 now = session.clock()
@@ -300,28 +288,6 @@ class Lookup:
         finally:
             finish(session, passed, ended, sent_at, taken, paid)
         return result
-
-    def _tell_attempt(
-        self,
-        result: Balance | AltcraftBalanceError,
-        began: float,
-        status: int | None,
-        *,
-        fresh: bool,
-        test: bool,
-    ) -> None:
-        session = self._session
-        if session.emit is not None:
-            session.emit(
-                AttemptEnded(
-                    lookup=self._number,
-                    elapsed_s=session.clock() - began,
-                    status=status,
-                    kind=None if isinstance(result, Balance) else result.kind,
-                    free_repeat=fresh,
-                    test=test,
-                )
-            )
 
     def _may_repeat(self, result: Balance | AltcraftBalanceError, passed: Pass, now: float) -> bool:
         """Whether it met a dead connection, its free repeat is left, and nothing forbids it."""

@@ -22,6 +22,7 @@ from altcraft_balance.errors import (
     ConnectionFailed,
 )
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.transport.direct_heads import HeadsRead
 from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.request import RequestWriter
@@ -83,6 +84,7 @@ class DirectTransport:
         self._host = url.host_port_subcomponent or ""
         self._context = await self._tls_context() if url.scheme == "https" else None
         self._writer = RequestWriter(url, self._own)
+        self._heads = HeadsRead()
         self._pool = Pool(self._loop, self._tell, self._learn)
         self._dialer = Dialer(url, self._context, settings.timeouts.connect_s, self._connect)
         self._closed = False
@@ -106,7 +108,7 @@ class DirectTransport:
         """Post `body`; a connection that turns out unclean costs another one, not a request."""
         if self._closed:
             raise SendFailed(ConnectionFailed(CLOSED_MEANWHILE))
-        request = self._writer.write(body, headers)
+        head = self._writer.head(headers, len(body))
         when = self._loop.time() + limit_s
         connection = None if fresh else self._pool.take()
         if connection is None:
@@ -115,7 +117,7 @@ class DirectTransport:
                 raise connected.with_traceback(None)
             connection = connected
         # Between the look at it and this write the loop does not turn.
-        waiter = connection.ask(request, when)
+        waiter = connection.ask(head, body, when)
         try:
             outcome = await waiter
         except asyncio.CancelledError:
@@ -175,11 +177,14 @@ class DirectTransport:
         return connection
 
     def _new(self) -> DirectConnection:
-        from altcraft_balance.transport.direct_connection import DirectConnection
+        from altcraft_balance.transport.direct_connection import Buffering, Copying
         from altcraft_balance.transport.direct_reply import ReplyReader
 
-        reader = ReplyReader(self._host, self._settings.max_body_bytes)
-        return DirectConnection(self._pool, reader, self._host, self._look)
+        reader = ReplyReader(self._host, self._settings.max_body_bytes, self._heads)
+        # Others than asyncio's loops read plain connections into a buffer that they share.
+        copies = self._context is None and not isinstance(self._loop, asyncio.BaseEventLoop)
+        kind = Copying if copies else Buffering
+        return kind(self._pool, reader, self._host, self._look)
 
     async def _tls_context(self) -> ssl.SSLContext:
         settings = self._settings

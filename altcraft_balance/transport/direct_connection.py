@@ -22,16 +22,14 @@ from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
 if TYPE_CHECKING:
     from altcraft_balance.transport.direct_pool import Pool
 
-__all__ = ["DirectConnection", "Outcome"]
+__all__ = ["Buffering", "Copying", "DirectConnection", "Outcome"]
 
 #: What a request comes to; `TimeoutError`: its limit.
 Outcome: TypeAlias = RawReply | SendFailed | TimeoutError
 
 
-class DirectConnection(asyncio.BufferedProtocol):
-    """asyncio's side of a connection.
-
-    It reads into a buffer of its own: asyncio would make one of 256 KiB for every read.
+class DirectConnection(asyncio.BaseProtocol):
+    """asyncio's side of a connection; `Buffering` and `Copying` are the two ways to read.
 
     Args:
         pool: where it lies while it is idle.
@@ -50,7 +48,6 @@ class DirectConnection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_buffer",
         "_create_future",
         "_gone",
         "_host",
@@ -76,7 +73,6 @@ class DirectConnection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[Outcome] | None = None
         self._sweep = pool.sweep
         self._gone, self._stuffed = True, False
-        self._buffer = memoryview(bytearray(HEAD_BYTES))
         self.arrived: Callable[[], object] = bool
         self.when = self.retires_at = 0.0
         self.seasoned = False
@@ -92,13 +88,13 @@ class DirectConnection(asyncio.BufferedProtocol):
         """Whether the other end is there and has said nothing unasked, as far as was read."""
         return not (self._gone or self.transport.is_closing())
 
-    def ask(self, request: HiddenBytes, when: float) -> asyncio.Future[Outcome]:
-        """Write `request`; what comes of it, until `when`."""
+    def ask(self, head: HiddenBytes, body: bytes, when: float) -> asyncio.Future[Outcome]:
+        """Write a request; what comes of it, until `when`."""
         self._waiter = waiter = self._create_future()
         self.when = when
         if when < self._sweep.due:  # else a timer that comes before it is set
             self._sweep.add(self)
-        self.transport.write(request)
+        self.transport.write(head + body)
         return waiter
 
     def give_up(self, waiter: asyncio.Future[Outcome]) -> None:
@@ -132,17 +128,13 @@ class DirectConnection(asyncio.BufferedProtocol):
         self._gone = False
         self.arrived = prepared(self._look, self.transport)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes have come."""
+    def received(self, data: bytes) -> None:
+        """These bytes have come."""
         waiter, reader = self._waiter, self.reader
         if waiter is None:
             self._pool.spoiled(self)
             return
-        outcome = reader.feed(self._buffer[:nbytes])
+        outcome = reader.feed(data)
         if outcome is None:
             return
         if reader.kept and not (self._stuffed or waiter.done()):
@@ -151,13 +143,6 @@ class DirectConnection(asyncio.BufferedProtocol):
             waiter.set_result(outcome)
         else:
             self._end(outcome)
-
-    def data_received(self, data: bytes) -> None:
-        """The same for a loop that knows nothing of buffers."""
-        for start in range(0, len(data), HEAD_BYTES):
-            piece = data[start : start + HEAD_BYTES]
-            self._buffer[: len(piece)] = piece
-            self.buffer_updated(len(piece))
 
     def pause_writing(self) -> None:
         """A good part of the request is still unwritten."""
@@ -203,3 +188,35 @@ class DirectConnection(asyncio.BufferedProtocol):
 
     def _tls_refused(self, reason: str, *, written: bool) -> TlsRefused:
         return TlsRefused(f"TLS with {self._host} failed: {reason}", maybe_sent=written)
+
+
+class Buffering(DirectConnection, asyncio.BufferedProtocol):
+    """Reads into a buffer of its own: asyncio, and TLS, make one of 256 KiB for every read."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self, pool: Pool, reader: ReplyReader, host: str, look: Look) -> None:
+        super().__init__(pool, reader, host, look)
+        self._buffer = memoryview(bytearray(HEAD_BYTES))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes have come."""
+        self.received(bytes(self._buffer[:nbytes]))
+
+
+class Copying(DirectConnection, asyncio.Protocol):
+    """Is given what was read: uvloop has one buffer for all, and copies no more than came."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """These bytes have come, in one piece however many; the caps count by pieces."""
+        if len(data) <= HEAD_BYTES:
+            self.received(data)
+            return
+        for start in range(0, len(data), HEAD_BYTES):
+            self.received(data[start : start + HEAD_BYTES])

@@ -42,7 +42,7 @@ class Pool:
     ) -> None:
         self.loop, self._tell, self._learn = loop, tell, learn
         self.sweep = Sweep(loop)
-        self._idle: dict[DirectConnection, None] = {}  # in the order in which they came
+        self._idle: list[DirectConnection] = []  # in the order in which they came
 
     def __len__(self) -> int:
         return len(self._idle)
@@ -51,8 +51,8 @@ class Pool:
         """An idle connection that is clean at this moment: write before the loop turns."""
         idle = self._idle
         while idle:
-            connection, _ = idle.popitem()
-            if connection.usable and not connection.arrived():
+            connection = idle.pop()
+            if not (connection.transport.is_closing() or connection.arrived()):
                 return connection
             connection.drop()
             self._tell("dropped_when_taken")
@@ -75,7 +75,7 @@ class Pool:
         connection.when = when = now + idle_s
         if when < self.sweep.due:  # else a timer that comes before it is set
             self.sweep.add(connection)
-        self._idle[connection] = None
+        self._idle.append(connection)
 
     def _season(self, connection: DirectConnection) -> None:
         connection.reader.reused = True
@@ -91,7 +91,8 @@ class Pool:
 
     def forget(self, connection: DirectConnection) -> None:
         """A connection is closed."""
-        self._idle.pop(connection, None)
+        if connection in self._idle:
+            self._idle.remove(connection)
         self.sweep.discard(connection)
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, UnexpectedReply
 from altcraft_balance.transport.direct_headers import ReplyHeaders
+from altcraft_balance.transport.direct_heads import END, HeadsRead
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
 from altcraft_balance.transport.port import RawReply, SendFailed
 
@@ -34,6 +35,7 @@ class ReplyReader:
     Args:
         host: who answers, for the sentences.
         max_body_bytes: the largest body, as it comes and decoded.
+        heads: heads that have been read before, under the same `max_body_bytes`.
 
     Attributes:
         reused: the connection has carried an exchange, or has lain idle, before.
@@ -45,7 +47,9 @@ class ReplyReader:
     __slots__ = (
         "_another",
         "_body",
+        "_heads",
         "_host",
+        "_known",
         "_most",
         "_odd",
         "_ours",
@@ -63,8 +67,10 @@ class ReplyReader:
         "reused",
     )
 
-    def __init__(self, host: str, max_body_bytes: int) -> None:
+    def __init__(self, host: str, max_body_bytes: int, heads: HeadsRead | None = None) -> None:
         self._host, self._most = host, max_body_bytes
+        self._heads = heads or HeadsRead()
+        self._known = self._heads.known
         self.reused = False
         self._raw: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
@@ -76,8 +82,19 @@ class ReplyReader:
         self.began = self.kept = self._whole = self._another = self._odd = False
         self._parser = HttpResponseParser(self)
 
-    def feed(self, data: bytes | memoryview) -> RawReply | SendFailed | None:
+    def feed(self, data: bytes) -> RawReply | SendFailed | None:
         """What has come of the reply with these bytes: all of it, a failure, or not enough yet."""
+        if self._known and not self._odd:
+            end = data.find(END) + len(END)
+            known = self._known.get(data[:end])
+            if known is not None and known[2] == len(data):
+                # The parser stands before a reply, and is not moved by one it does not see.
+                self._heads.met = self.kept = True
+                self.headers = known[1]
+                return RawReply(known[0], known[1], data[end:], self.reused)
+        return self._parsed(data)
+
+    def _parsed(self, data: bytes) -> RawReply | SendFailed | None:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -94,7 +111,10 @@ class ReplyReader:
             return self._reply()
         # What nearly every reply is like goes the short way.
         self._whole = self.began = False
-        return RawReply(self._status, headers, parts.pop(), self.reused)
+        body = parts.pop()
+        if self.kept:
+            self._heads.add(data, body, self._status, headers)
+        return RawReply(self._status, headers, body, self.reused)
 
     def feed_end(self) -> RawReply | SendFailed | None:
         """The reply, if the end of the connection is the end of its body (RFC 9112, 6.3)."""

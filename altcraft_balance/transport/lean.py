@@ -125,7 +125,7 @@ class LeanWay:
             OSError: the connection was not clean (`asked` says so), or could not be made.
             SendFailed: a header has control characters in it.
         """
-        request = self._writer.write(body, headers)
+        head = self._writer.head(headers, len(body))
         connection = await self._taken(fresh)
         try:
             protocol: Any = connection.protocol
@@ -138,7 +138,7 @@ class LeanWay:
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             # From the look to this write the loop does not turn.
             protocol.asked = asked.written = True
-            protocol.transport.write(request)
+            protocol.transport.write(head + body)
             return await self._begun(protocol, connection)
         except BaseException:
             connection.close()

@@ -1,4 +1,4 @@
-"""A request as bytes: the head is built once for each mapping of headers, then only copied."""
+"""A request's head as bytes, built once for each mapping of headers and each length of a body."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from altcraft_balance.transport.port import SendFailed
 __all__ = ["RequestWriter"]
 
 _MOST_HEADS: Final = 16
+_MOST_LENGTHS: Final = 256
 
 
 class RequestWriter:
-    """Makes the bytes of one endpoint's requests.
+    """Makes the heads of one endpoint's requests.
 
     Args:
         url: the endpoint.
@@ -29,28 +30,36 @@ class RequestWriter:
         self._line = f"POST {url.raw_path} HTTP/1.1\r\nHost: {url.host_port_subcomponent}\r\n"
         self._own = own
         # By identity, and the mapping is held, so that no other one can get its number.
-        self._heads: dict[int, tuple[Mapping[str, str], HiddenBytes]] = {}
+        self._heads: dict[int, tuple[Mapping[str, str], dict[int, HiddenBytes]]] = {}
 
-    def write(self, body: bytes, headers: Mapping[str, str]) -> HiddenBytes:
-        """The whole request.
+    def head(self, headers: Mapping[str, str], length: int) -> HiddenBytes:
+        """All that stands before a body of `length` bytes.
+
+        The two are joined where they are written, so that no variable holds the whole request,
+        which is of a type that shows itself.
 
         Raises:
             SendFailed: a header has control characters in it.
         """
         known = self._heads.get(id(headers))
-        head = self._head(headers) if known is None else known[1]
-        return HiddenBytes(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+        head = None if known is None else known[1].get(length)
+        return self._built(headers, length) if head is None else head
 
-    def _head(self, headers: Mapping[str, str]) -> HiddenBytes:
-        """All up to the length, which alone differs between requests with the same headers."""
+    def _built(self, headers: Mapping[str, str], length: int) -> HiddenBytes:
         lines = [f"{name}: {text}" for name, text in {**headers, **self._own}.items()]
         if not all(line.isprintable() for line in lines):
             del lines, headers  # frames show their locals
             raise SendFailed(ConfigurationError("a header has control characters in it"))
-        lines.append("Content-Length: ")
+        lines.append(f"Content-Length: {length}\r\n\r\n")
         head = HiddenBytes((self._line + "\r\n".join(lines)).encode())
         if type(headers) is MappingProxyType:  # anything else may be changed by its owner
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            self._heads[id(headers)] = headers, head
+            self._keep(headers, length, head)
         return head
+
+    def _keep(self, headers: Mapping[str, str], length: int, head: HiddenBytes) -> None:
+        if id(headers) not in self._heads and len(self._heads) >= _MOST_HEADS:
+            self._heads.clear()
+        _, heads = self._heads.setdefault(id(headers), (headers, {}))
+        if len(heads) >= _MOST_LENGTHS:
+            heads.clear()
+        heads[length] = head

@@ -131,22 +131,48 @@ async def test_an_async_source_is_waited_for_while_lookups_go_on(wire):
 
 @KINDS
 @pytest.mark.parametrize("concurrency", [1, 3])
-async def test_there_are_as_many_workers_as_slots_or_four_times_as_many(
-    wire, endless, kind, concurrency
-):
-    """What has to be waited for is read ahead; there is no task for an item that waits."""
-    most = concurrency * (WORKERS_PER_SLOT if kind == "slow" else 1)
+async def test_there_are_as_many_workers_as_slots(wire, endless, kind, concurrency):
+    """And one task that reads ahead what has to be waited for; none for an item that waits."""
+    ahead = kind == "slow"
+    most = concurrency + ahead
     wire.hold()
     async with opened(wire, concurrency=concurrency) as client:
         before = len(asyncio.all_tasks())
         async with client.stream_balances(getattr(endless, kind)()) as stream:
             await asyncio.sleep(1)
             assert len(asyncio.all_tasks()) - before == most
-            assert endless.taken == most
+            assert endless.taken == concurrency * (4 if ahead else 1)
             wire.release()
             for _ in range(200):
                 await anext(stream)
                 assert len(asyncio.all_tasks()) - before <= most
+
+
+async def test_an_item_that_was_read_ahead_keeps_its_deadline(wire, endless):
+    """Wherever it waits: then a worker waits with each, four for each slot."""
+    wire.hold()
+    async with opened(wire, concurrency=1) as client:
+        options = {"item_deadline_s": 5}
+        async with client.stream_balances(endless.slow(), **options) as stream:
+            ended = [await anext(stream) for _ in range(WORKERS_PER_SLOT)]
+            assert now() == pytest.approx(5, abs=0.1)
+        assert [outcome.elapsed_s for outcome in ended] == [pytest.approx(5)] * WORKERS_PER_SLOT
+
+
+async def test_a_slow_source_does_not_idle_the_slots(wire):
+    """While a page is fetched, what was read before it is asked about."""
+    wire.answer = lambda _: Slow(0.1)
+
+    async def pages():
+        for number in range(400):
+            if number % 40 == 0:
+                await asyncio.sleep(0.3)
+            yield member(number)
+
+    async with opened(wire, concurrency=20) as client, client.stream_balances(pages()) as stream:
+        assert len([outcome async for outcome in stream]) == 400
+    # Ten pages, one after another, and the answers to the last of them.
+    assert now() == pytest.approx(10 * 0.3 + 0.2, abs=0.05)
 
 
 async def test_workers_that_sleep_leave_their_slots_to_others(wire, endless):

@@ -47,7 +47,7 @@ def test_a_reply_in_any_two_pieces(reader, whole):
     for cut in range(len(whole)):
         first = reader.feed(whole[:cut]) if cut else None
         assert first is None
-        answer = reader.feed(memoryview(whole)[cut:])
+        answer = reader.feed(whole[cut:])
         assert (answer.status, answer.body, reader.kept) == (200, b"right", True), cut
         assert answer.headers.get("retry-after") is None
         assert answer.headers.get("link") is None
