@@ -92,5 +92,5 @@ async def main():
 
 
 if __name__ == "__main__":
-    asked = options_of(__doc__, members=500, cases=",".join(CASES), seed=1)
+    asked = options_of(__doc__, members=400, cases=",".join(CASES), seed=1)
     answer(asyncio.run(main()))

@@ -34,7 +34,7 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
     """
     stated = promise(1, f"never a stranger's balance, {lane}")
     members = size(20_000 if lane == "aiohttp" else 2_000, 200_000)
-    outcome = stream(members=members, faults="stray=0.2", lane=lane)
+    outcome = stream(members=members, faults="stray=0.2", rest_every=100, lane=lane)
     stated.came(
         tried=members,
         failed=failures(outcome, members),
@@ -52,7 +52,8 @@ def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
     """Behind a server that closes idle connections in a race, nothing fails in one attempt."""
     stated = promise(9, f"a dead keep-alive is invisible: {fault}, {lane}")
     members = size(2_000, 10_000)
-    outcome = stream(members=members, faults=f"{fault}=0.5", max_attempts=1, lane=lane)
+    faults = f"{fault}=0.5"
+    outcome = stream(members=members, faults=faults, rest_every=100, max_attempts=1, lane=lane)
     stated.came(
         tried=members,
         failed=failures(outcome, members),
