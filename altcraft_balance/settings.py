@@ -215,7 +215,7 @@ def _transport(settings: ClientSettings, _: object, value: Any) -> None:
     for name in ("proxy", "trust_env"):
         if getattr(settings, name):
             raise ConfigurationError(
-                f"{name} does not work with the direct lane: leave it out, or take 'aiohttp' "
+                f"{name} does not work with 'direct': leave it out, or take 'aiohttp' "
                 "(transport)"
             )
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from altcraft_balance.batch.source import Source
 from altcraft_balance.batch.window import Window
+from altcraft_balance.session.brake import Brake
 
 __all__ = ["Ahead", "Taken"]
 
@@ -26,21 +27,32 @@ class Ahead:
     Args:
         source: nobody else reads it from now on.
         window: has room for each item that is taken.
+        brake: when it is pulled nothing more is read.
         most: so many items are read ahead.
         clock: the loop's.
     """
 
     def __init__(
-        self, source: Source, window: Window, most: int, clock: Callable[[], float]
+        self,
+        source: Source,
+        window: Window,
+        brake: Brake,
+        most: int,
+        clock: Callable[[], float],
     ) -> None:
-        self._source, self._window, self._most, self._clock = source, window, most, clock
+        self._source, self._window, self._brake = source, window, brake
+        self._most, self._clock = most, clock
         self._shelf: deque[Taken] = deque()
         self._hungry: deque[asyncio.Future[None]] = deque()
         self._room: asyncio.Future[None] | None = None
         self._at_end = False
 
     async def read(self) -> None:
-        """Read to the source's end, as far ahead as is allowed; wake the workers at the end."""
+        """Read to the source's end, as far ahead as is allowed; wake the workers at the end.
+
+        Raises:
+            Halted: the brake is pulled.
+        """
         try:
             while (taken := await self._next()) is not None:
                 self._shelf.append((*taken, self._clock()))
@@ -78,20 +90,22 @@ class Ahead:
         return rest
 
     async def _next(self) -> tuple[int, Any] | None:
-        if len(self._shelf) >= self._most:
-            self._room = asyncio.get_running_loop().create_future()
+        # A scope for each item: a source may swallow a cancel, and the next one ends it then.
+        with self._brake.waiting():
+            if len(self._shelf) >= self._most:
+                self._room = asyncio.get_running_loop().create_future()
+                try:
+                    await self._room
+                finally:
+                    self._room = None
+            await self._window.enter()
+            taken = None
             try:
-                await self._room
+                taken = await self._source.take()
             finally:
-                self._room = None
-        await self._window.enter()
-        taken = None
-        try:
-            taken = await self._source.take()
-        finally:
-            if taken is None:
-                self._window.leave()
-        return taken
+                if taken is None:
+                    self._window.leave()
+            return taken
 
     def _feed_one(self) -> None:
         while self._hungry:

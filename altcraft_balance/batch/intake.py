@@ -67,7 +67,9 @@ class Intake:
             Halted: the brake is pulled.
         """
         if self._source.has_waited and self._ahead is None and self._most_ahead:
-            self._ahead = Ahead(self._source, self._window, self._most_ahead, self._clock)
+            self._ahead = Ahead(
+                self._source, self._window, self._brake, self._most_ahead, self._clock
+            )
             self._start(self._read(self._ahead))
         try:
             with self._brake.waiting():
@@ -91,8 +93,7 @@ class Intake:
 
     async def _read(self, ahead: Ahead) -> None:
         try:
-            with self._brake.waiting():
-                await ahead.read()
+            await ahead.read()
         except Halted:
             return
         except Exception as error:

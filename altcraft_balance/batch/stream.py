@@ -68,7 +68,8 @@ class OutcomeStream:
     """An async context manager and, inside, an async iterator of `Found` and `Failed`.
 
     Attributes:
-        unsent: after it has ended early, the queries that were taken but never sent.
+        unsent: after it has ended early, the queries that were taken but never sent. Not after its
+            reader has left: what was under way is cancelled then, and nobody asks.
     """
 
     def __init__(self, session: Session, items: Items, options: BatchOptions) -> None:
@@ -130,6 +131,8 @@ class OutcomeStream:
         traceback: TracebackType | None,
     ) -> None:
         self._state = "left"
+        # A source may swallow the cancel: whatever it gives then is the last that is taken.
+        self._brake.pull(ClientClosed("the stream was left"))
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()

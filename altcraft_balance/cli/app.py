@@ -14,6 +14,7 @@ from rich.markup import escape
 from altcraft_balance.cli.demo import demo
 from altcraft_balance.cli.exits import MEANINGS, CannotWrite, ExitCode, code_of
 from altcraft_balance.cli.get import get
+from altcraft_balance.cli.loops import hold_standard_streams
 from altcraft_balance.cli.refresh import refresh
 from altcraft_balance.cli.report import report
 from altcraft_balance.cli.sandbox import faults_help, sandbox
@@ -34,6 +35,7 @@ _CTRL_C: Final = 130  # typer's own translation of KeyboardInterrupt
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` name and give its exit code."""
+    hold_standard_streams()
     tolerate_encodings()
     try:
         code = _app()(arguments, prog_name=PROGRAM, standalone_mode=False)

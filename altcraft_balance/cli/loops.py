@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["loop_factory", "run"]
+__all__ = ["hold_standard_streams", "loop_factory", "run"]
 
 _T = TypeVar("_T")
 
@@ -21,6 +22,18 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:  # not installed, or not made for this machine
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def hold_standard_streams() -> None:
+    """Put the null device where standard input, output or error is closed.
+
+    Else the next file or socket would get its number, and libuv ends a program that closes it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:

@@ -10,8 +10,18 @@ import pytest
 
 from altcraft_balance.cli.loops import loop_factory, run
 from altcraft_balance.cli.stopping import run_until_signal
+from tests.cli.refreshing import write_members
 
 uvloop = pytest.importorskip("uvloop")
+
+CLOSED = """
+import os, sys
+from altcraft_balance.cli import main
+for number in map(int, sys.argv.pop(1)):
+    os.close(number)
+code = main(sys.argv[1:])
+os._exit(code)
+"""
 
 WHICH = """
 import asyncio, sys
@@ -81,3 +91,16 @@ def test_help_imports_no_loop_of_another_kind():
     code += "sys.exit(bool(sys.modules.keys() & {'uvloop', 'httptools'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, b"--email" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("closed", ["0", "2", "02"])
+def test_a_closed_stream_ends_no_command(server, tmp_path, monkeypatch, closed):
+    """libuv ends a program whose socket has the number of one."""
+    monkeypatch.chdir(tmp_path)
+    write_members(tmp_path / "m.csv", 20)
+    command = ("refresh", "m.csv", "--by", "email", "--out", "o.csv", "--summary", "s.json")
+    child = [sys.executable, "-W", "error", "-c", CLOSED, closed, *command, "--progress", "off"]
+    ended = subprocess.run(child, stdout=subprocess.PIPE, timeout=60)
+    assert ended.returncode == 0, ended
+    assert (tmp_path / "s.json").exists()
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 21

@@ -60,9 +60,9 @@ TYPED = [
     (("--transport", "httpx"), "--transport must be one of aiohttp, direct, not 'httpx'"),
     (
         ("--transport", "direct", "--proxy", "http://h:1"),
-        "--proxy does not work with the direct lane: leave it out, or take 'aiohttp' (--transport)",
+        "--proxy does not work with 'direct': leave it out, or take 'aiohttp' (--transport)",
     ),
-    (("--transport", "direct", "--trust-env"), "--trust-env does not work with the direct lane"),
+    (("--transport", "direct", "--trust-env"), "--trust-env does not work with 'direct'"),
     (("--proxy", "socks://h"), "--proxy must look like http://proxy.example.com:3128"),
 ]
 #: Arguments after the member's, variables, and the sentence.
@@ -78,7 +78,7 @@ SET = [
     (
         ("--trust-env",),
         {"TRANSPORT": "direct"},
-        "--trust-env does not work with the direct lane: leave it out, or take",
+        "--trust-env does not work with 'direct': leave it out, or take",
     ),
     ((), {"LOYALTY_PROGRAM_ID": "x"}, f"ALTCRAFT_LOYALTY_PROGRAM_ID='x' {NO_WHOLE}"),
     (("--rate", "0"), {"RATE_PER_S": "50"}, f"--rate {ABOVE_0} 0.0"),

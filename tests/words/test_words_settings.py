@@ -112,9 +112,9 @@ BAD = [
     ],
     (
         {"transport": "direct", "proxy": "http://proxy:3128"},
-        r"proxy does not work with the direct lane: leave it out, or take 'aiohttp' \(transport\)",
+        r"proxy does not work with 'direct': leave it out, or take 'aiohttp' \(transport\)",
     ),
-    ({"transport": "direct", "trust_env": True}, "trust_env does not work with the direct lane"),
+    ({"transport": "direct", "trust_env": True}, "trust_env does not work with 'direct'"),
     ({"retry": 3}, r"retry must be a RetryPolicy\(...\)"),
     ({"timeouts": 3.0}, r"timeouts must be a Timeouts\(...\)"),
     ({"limits": None}, r"limits must be a Limits\(...\)"),

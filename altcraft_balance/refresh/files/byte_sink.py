@@ -55,6 +55,8 @@ class ByteSink(RowSink):
         """Claim the file, and cut off what was not durable."""
         head = self.begin(opening.columns)
         if self.path is None:
+            if sys.stdout is None:
+                raise ConfigurationError("standard output is closed: name a file, or open it")
             self._descriptor = sys.stdout.fileno()
         else:
             self._open(self.path, opening)
