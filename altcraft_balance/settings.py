@@ -215,8 +215,7 @@ def _transport(settings: ClientSettings, _: object, value: Any) -> None:
     for name in ("proxy", "trust_env"):
         if getattr(settings, name):
             raise ConfigurationError(
-                f"{name} does not work with 'direct': leave it out, or take 'aiohttp' "
-                "(transport)"
+                f"{name} does not work with 'direct': leave it out, or take 'aiohttp' (transport)"
             )
 
 

@@ -17,10 +17,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import trustme
 from attrs import frozen
 
 from benchmarks.side.answer import CONTENT_TYPES, PATH, REPLIES, Target
+
+try:
+    import trustme
+except ModuleNotFoundError:
+    raise SystemExit("the suite needs an extra: python -m pip install -e '.[test,bench]'") from None
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20

@@ -1,6 +1,7 @@
 """Sources that swallow a cancel end with the stream all the same, at their next item."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -19,10 +20,8 @@ class Swallows:
         return self
 
     async def __anext__(self):
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            pass
         self.taken += 1
         return member(self.taken - 1)
 
