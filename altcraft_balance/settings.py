@@ -209,7 +209,10 @@ def _transport(settings: ClientSettings, _: object, value: Any) -> None:
         choice("transport", value, get_args(Lane))
     elif not all(callable(getattr(value, name, None)) for name in ("open", "send", "aclose")):
         names = " or ".join(map(repr, get_args(Lane)))
-        raise ConfigurationError(f"transport must be {names}, or an object that fits the port")
+        raise ConfigurationError(
+            f"transport must be {names}, or an object that fits "
+            "altcraft_balance.transport.port.Transport"
+        )
     if value != "direct":
         return
     for name in ("proxy", "trust_env"):
