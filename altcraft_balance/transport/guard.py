@@ -30,18 +30,15 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
-from altcraft_balance.transport.look import Connect, Look, has_arrived, prepared
+from altcraft_balance.transport.look import Connect, Look, prepared, settled
 from altcraft_balance.transport.port import Tell
 
 __all__ = [
     "FRESH",
-    "Connect",
     "GuardedBody",
     "GuardedConnector",
-    "Look",
     "Unclean",
     "WatchedConnection",
-    "has_arrived",
     "hooks_present",
     "make_connector",
 ]
@@ -127,7 +124,7 @@ class GuardedConnector(aiohttp.TCPConnector):
     ) -> None:
         super().__init__(limit=0, **options)
         self._tell = tell
-        self._open, self._connect_s = connect, connect_s
+        self._open, self._look, self._connect_s = connect, look, connect_s
         self._factory = functools.partial(WatchedConnection, loop=self._loop, look=look)  # type: ignore[assignment]
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
@@ -151,7 +148,20 @@ class GuardedConnector(aiohttp.TCPConnector):
         async with asyncio.timeout(self._connect_s):
             protocol = await self._connected(req, traces, timeout)
         self._tell("connected")
+        await self._listened(protocol)
         return protocol
+
+    async def _listened(self, protocol: ResponseHandler) -> None:
+        """Remember whether the other end spoke first."""
+        transport = protocol.transport
+        if transport is None or not isinstance(protocol, WatchedConnection):
+            return
+        try:
+            if not await settled(transport, self._look):
+                protocol.stray = True
+        except BaseException:
+            protocol.close()
+            raise
 
     async def _connected(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         if self._open is None:

@@ -130,8 +130,6 @@ class LeanWay:
         try:
             protocol: Any = connection.protocol
             asked.connection = protocol
-            if not protocol.pooled:
-                await asyncio.sleep(0)  # what its other end said first is read in this turn
             if not protocol.is_clean():
                 asked.refused = True
                 raise Unclean
