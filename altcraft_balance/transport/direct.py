@@ -156,13 +156,11 @@ class DirectTransport:
         """A new connection, after what its other end may have said first has been read."""
         connection = await self._dialed()
         try:
-            silent = await settled(connection.transport, self._look) and connection.usable
-            if not silent:
-                await asyncio.sleep(0)  # asyncio tells the reason a turn after it has closed
+            silent = await settled(connection.transport, self._look)
         except BaseException:
             connection.drop()
             raise
-        if not silent:
+        if not (silent and connection.usable):
             connection.drop()
             raise SendFailed(connection.refusal())
         return connection

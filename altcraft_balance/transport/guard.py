@@ -62,11 +62,13 @@ class WatchedConnection(ResponseHandler):
         pooled: it has lain in the pool, so that its other end may have gone.
         asked: a request has been written and its reply has not been taken yet.
         stray: something arrived while nothing was asked.
+        lost: why the connection is no more, if it is and there is a reason.
     """
 
     pooled = False
     asked = False
     stray = False
+    lost: BaseException | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, look: Look) -> None:
         super().__init__(loop)
@@ -82,7 +84,8 @@ class WatchedConnection(ResponseHandler):
             self._break_body()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let who waits for the rest of a body hear of it."""
+        """Let who waits for the rest of a body, or for a new connection, hear of it."""
+        self.lost = exc
         if exc is not None:  # to aiohttp the end of a body without a length, as a close is
             self._break_body()
         super().connection_lost(exc)
@@ -152,13 +155,18 @@ class GuardedConnector(aiohttp.TCPConnector):
         return protocol
 
     async def _listened(self, protocol: ResponseHandler) -> None:
-        """Remember whether the other end spoke first."""
+        """Remember whether the other end spoke first.
+
+        Raises:
+            ssl.SSLError: it refused TLS, which TLS 1.3 says after the handshake.
+        """
         transport = protocol.transport
         if transport is None or not isinstance(protocol, WatchedConnection):
             return
         try:
-            if not await settled(transport, self._look):
-                protocol.stray = True
+            protocol.stray = not await settled(transport, self._look) or protocol.stray
+            if isinstance(protocol.lost, ssl.SSLError):
+                raise protocol.lost
         except BaseException:
             protocol.close()
             raise

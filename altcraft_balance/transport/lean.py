@@ -25,6 +25,7 @@ from yarl import URL
 
 from altcraft_balance.transport.guard import FRESH, Unclean, WatchedConnection
 from altcraft_balance.transport.request import RequestWriter
+from altcraft_balance.transport.trouble import is_broken
 
 __all__ = ["Asked", "LeanReply", "LeanWay", "lean_hooks_present"]
 
@@ -74,8 +75,11 @@ class LeanReply:
         if connection is None:
             return
         transport = connection.transport
-        if transport is not None and transport.get_write_buffer_size():
-            connection.close()  # the rest of a request that was answered early would follow
+        unwritten = transport is not None and transport.get_write_buffer_size()
+        # The rest of a request that was answered early would follow. Either is decided here,
+        # since whoever reads the reply finds the connection free, or somebody else's.
+        if unwritten or is_broken(self.status, self.headers):
+            connection.close()
         else:
             connection.release()
 

@@ -55,12 +55,17 @@ async def settled(transport: asyncio.Transport, look: Look) -> bool:
     for the answer. TLS has its tickets there as well, which are read with it; so while something
     lies in the kernel's buffer the loop turns. The protocol knows whether bytes came of it.
     """
-    for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
-        await asyncio.sleep(0)
+    await _turns(2)  # asyncio wakes a task before it reads what came in that turn
     for _ in range(_MOST_TURNS):
-        if transport.is_closing() or not look(transport):
-            break
+        if transport.is_closing():
+            await _turns(2)  # asyncio tells the reason up to two turns later
+            return False
+        if not look(transport):
+            return True
+        await _turns(1)
+    return False
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
         await asyncio.sleep(0)
-    else:
-        return False
-    return not transport.is_closing()

@@ -1,8 +1,11 @@
 """Connections that end, what is said of reused ones, and an aiohttp without the hooks."""
 
+import asyncio
+
 import pytest
 
 from altcraft_balance.transport import guard, look
+from altcraft_balance.transport.aiohttp import AiohttpTransport
 from altcraft_balance.transport.guard import hooks_present
 from altcraft_balance.transport.look import has_arrived
 from altcraft_balance.transport.port import SendFailed
@@ -202,3 +205,32 @@ async def test_the_look_sees_bytes_and_ends_and_nothing_else(monkeypatch, poll):
         ours.close()
         assert has_arrived(Transport(ours))
     assert has_arrived(Transport(None))
+
+
+@pytest.mark.parametrize("general", [False, True])
+async def test_a_broken_servers_connection_is_closed_before_anybody_can_take_it(
+    serve, ask, tools, monkeypatch, general
+):
+    """When the end of its page comes late, another request must not be cut off with it."""
+    monkeypatch.setattr(AiohttpTransport, "_lean_way", lambda _: None) if general else None
+    page = tools.reply(b"no luck", status="500 Internal Server Error")
+
+    async def script(peer):
+        while (raw := await peer.request()) is not None:
+            bad = raw.endswith(b"bad")
+            peer.send(page[:-3] if bad else tools.reply(b"good"))
+            await tools.turns(5)
+            peer.send(page[-3:] if bad else b"")
+
+    asker, others = await ask(await serve(script)), []
+    for _ in range(20):
+        bad = asyncio.create_task(asker.send(b"bad"))
+        while not bad.done():
+            if asker.idle:
+                others.append(asyncio.create_task(asker.send(b"good")))
+            await asyncio.sleep(0)
+        assert (await bad).status == 500
+        assert [(await other).body for other in others] == [b"good"] * len(others)
+        if not general:
+            assert others == []
+        others.clear()
