@@ -108,8 +108,11 @@ class DirectConnection(asyncio.BaseProtocol):
         return ConnectionFailed(f"{self._host} spoke or hung up before it was asked")
 
     def cancel(self) -> None:
-        """The moment `when` is here: end the request, and the connection with it."""
+        """The moment `when` is here: end the request, or the rest, and the connection with it."""
+        rests = self._waiter is None and not self._gone
         self._end(TimeoutError())
+        if rests:  # those that have gone with an earlier one look at no others
+            self._pool.end_rests()
 
     def drop(self) -> None:
         """Close the connection, now."""
