@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import ssl
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -30,6 +29,7 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.look import Connect, Look, prepared, settled
 from altcraft_balance.transport.port import Tell
 
@@ -145,6 +145,9 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.asked = False
+        transport = protocol.transport
+        if transport is not None and transport.get_write_buffer_size():
+            should_close = True  # the rest of a request that was answered early would follow
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
@@ -232,14 +235,9 @@ def make_connector(
 def hooks_present() -> bool:
     """Whether this aiohttp still has the methods that the guard hangs on to."""
     return (
-        _takes(BaseConnector, "_get", ["self", "key", "traces"])
-        and _takes(BaseConnector, "_release", ["self", "key", "protocol", "should_close"])
-        and _takes(ResponseHandler, "data_received", ["self", "data"])
-        and _takes(BytesPayload, "write_with_length", ["self", "writer", "content_length"])
+        takes(BaseConnector, "_get", {"key", "traces"})
+        and takes(BaseConnector, "_release", {"key", "protocol", "should_close"})
+        and takes(ResponseHandler, "data_received", {"data"})
+        and takes(BytesPayload, "write_with_length", {"writer", "content_length"})
         and isinstance(getattr(ResponseHandler, "should_close", None), property)
     )
-
-
-def _takes(owner: type, method: str, parameters: list[str]) -> bool:
-    found = getattr(owner, method, None)
-    return found is not None and list(inspect.signature(found).parameters) == parameters

@@ -11,7 +11,6 @@ What has a proxy, or the environment's, goes the general way.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from altcraft_balance.transport.guard import FRESH, Unclean, WatchedConnection
+from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.trouble import is_broken
 
@@ -74,11 +74,8 @@ class LeanReply:
         connection, self.connection = self.connection, None
         if connection is None:
             return
-        transport = connection.transport
-        unwritten = transport is not None and transport.get_write_buffer_size()
-        # The rest of a request that was answered early would follow. Either is decided here,
-        # since whoever reads the reply finds the connection free, or somebody else's.
-        if unwritten or is_broken(self.status, self.headers):
+        # Decided here: whoever reads the reply finds the connection free, or somebody else's.
+        if is_broken(self.status, self.headers):
             connection.close()
         else:
             connection.release()
@@ -174,18 +171,13 @@ class LeanWay:
 def lean_hooks_present() -> bool:
     """Whether this aiohttp has what is used here and not documented."""
     return (
-        _takes(aiohttp.BaseConnector.connect, {"req", "traces", "timeout"}, exactly=True)
-        and _takes(getattr(ResponseHandler, "read", None), set(), exactly=True)
-        and _takes(
-            getattr(ResponseHandler, "set_response_params", None),
+        takes(aiohttp.BaseConnector, "connect", {"req", "traces", "timeout"})
+        and takes(ResponseHandler, "read", set())
+        and takes(
+            ResponseHandler,
+            "set_response_params",
             {"read_until_eof", "auto_decompress"},
+            exactly=False,
         )
         and isinstance(getattr(aiohttp.ClientRequest, "connection_key", None), property)
     )
-
-
-def _takes(method: Any, parameters: set[str], *, exactly: bool = False) -> bool:
-    if method is None:
-        return False
-    found = set(inspect.signature(method).parameters) - {"self"}
-    return found == parameters if exactly else found >= parameters
