@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -28,6 +28,8 @@ from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.trouble import is_broken
 
 __all__ = ["Asked", "LeanReply", "LeanWay", "lean_hooks_present"]
+
+_MOST_INTERIM: Final = 128
 
 
 class Asked:
@@ -158,14 +160,15 @@ class LeanWay:
 
     async def _begun(self, protocol: ResponseHandler, connection: Connection) -> LeanReply:
         try:
-            message, content = await protocol.read()
-            while 100 <= message.code < 200 and message.code != 101:  # RFC 9110, section 15.2
+            for _ in range(_MOST_INTERIM):
                 message, content = await protocol.read()
+                if not 100 <= message.code < 200 or message.code == 101:  # RFC 9110, 15.2
+                    return LeanReply(message, content, connection)
         except HttpProcessingError as error:
             raise aiohttp.ClientResponseError(
                 self._endpoint.request_info, (), status=error.code
             ) from error
-        return LeanReply(message, content, connection)
+        raise aiohttp.ClientResponseError(self._endpoint.request_info, ())
 
 
 def lean_hooks_present() -> bool:
