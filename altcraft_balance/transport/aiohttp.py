@@ -29,7 +29,7 @@ from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.sweep import Sweep
 from altcraft_balance.transport.tls import build_context
-from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
+from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, is_broken, parsed_url
 
 __all__ = ["AiohttpTransport"]
 
@@ -213,8 +213,8 @@ class AiohttpTransport:
         finally:
             if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
-            elif _is_broken(response) and asked.connection is not None:
-                asked.connection.close()
+            elif isinstance(asked, GuardedBody):
+                _let_go_of_broken(response, asked)
         raise SendFailed(error, reused=asked.reused, began=True)
 
     def _unusable(self, trouble: TooLarge | CannotDecode, status: int) -> AltcraftBalanceError:
@@ -277,10 +277,10 @@ class AiohttpTransport:
             FRESH.reset(token)
 
 
-def _is_broken(response: aiohttp.ClientResponse | LeanReply) -> bool:
-    """Whether whoever sent this may be the one broken server behind a balancer.
-
-    It answers fastest, so its connection would be the one that is free, again and again. A 503
-    that asks for a pause is in order.
-    """
-    return response.status >= 500 and "retry-after" not in response.headers
+def _let_go_of_broken(response: aiohttp.ClientResponse | LeanReply, asked: GuardedBody) -> None:
+    """Close the connection behind a broken server's reply, unless it is somebody else's now."""
+    connection = asked.connection
+    if connection is None or connection.asked:
+        return
+    if is_broken(response.status, response.headers):
+        connection.close()

@@ -23,7 +23,7 @@ from altcraft_balance.errors import (
 )
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.direct_heads import HeadsRead
-from altcraft_balance.transport.look import Connect, Look, has_arrived
+from altcraft_balance.transport.look import Connect, Look, has_arrived, settled
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.tls import build_context
@@ -156,14 +156,12 @@ class DirectTransport:
         """A new connection, after what its other end may have said first has been read."""
         connection = await self._dialed()
         try:
-            for _ in range(2):  # asyncio wakes a task before it reads what came in that turn
-                await asyncio.sleep(0)
-            if not connection.usable:
-                await asyncio.sleep(0)  # and tells the reason a turn after it has closed
+            silent = await settled(connection.transport, self._look)
         except BaseException:
             connection.drop()
             raise
-        if not connection.usable:
+        if not (silent and connection.usable):
+            connection.drop()
             raise SendFailed(connection.refusal())
         return connection
 

@@ -53,7 +53,6 @@ class DirectConnection(asyncio.BaseProtocol):
         "_host",
         "_look",
         "_pool",
-        "_stuffed",
         "_sweep",
         "_tls_reason",
         "_waiter",
@@ -72,7 +71,7 @@ class DirectConnection(asyncio.BaseProtocol):
         self._create_future = pool.loop.create_future
         self._waiter: asyncio.Future[Outcome] | None = None
         self._sweep = pool.sweep
-        self._gone, self._stuffed = True, False
+        self._gone = True
         self.arrived: Callable[[], object] = bool
         self.when = self.retires_at = 0.0
         self.seasoned = False
@@ -109,8 +108,11 @@ class DirectConnection(asyncio.BaseProtocol):
         return ConnectionFailed(f"{self._host} spoke or hung up before it was asked")
 
     def cancel(self) -> None:
-        """The moment `when` is here: end the request, and the connection with it."""
+        """The moment `when` is here: end the request, or the rest, and the connection with it."""
+        rests = self._waiter is None and not self._gone
         self._end(TimeoutError())
+        if rests:  # those that have gone with an earlier one look at no others
+            self._pool.end_rests()
 
     def drop(self) -> None:
         """Close the connection, now."""
@@ -137,20 +139,19 @@ class DirectConnection(asyncio.BaseProtocol):
         outcome = reader.feed(data)
         if outcome is None:
             return
-        if reader.kept and not (self._stuffed or waiter.done()):
+        # A full piece may have more behind it, in the TLS object, which no look can see; and an
+        # early reply leaves a rest of its request to be written.
+        if (
+            reader.kept
+            and len(data) < HEAD_BYTES
+            and not self.transport.get_write_buffer_size()
+            and not waiter.done()
+        ):
             self._waiter = None
             self._pool.lay_in(self)
             waiter.set_result(outcome)
         else:
             self._end(outcome)
-
-    def pause_writing(self) -> None:
-        """A good part of the request is still unwritten."""
-        self._stuffed = True
-
-    def resume_writing(self) -> None:
-        """The rest of it is on its way."""
-        self._stuffed = False
 
     def eof_received(self) -> None:
         """The other end says no more."""

@@ -19,6 +19,7 @@ __all__ = ["Pool"]
 
 _IDLE_S: Final = 15.0
 _AGE_S: Final = 300.0
+_TOGETHER_S: Final = 0.05
 
 
 class Pool:
@@ -42,7 +43,8 @@ class Pool:
     ) -> None:
         self.loop, self._tell, self._learn = loop, tell, learn
         self.sweep = Sweep(loop)
-        self._idle: list[DirectConnection] = []  # in the order in which they came
+        # In the order in which they came; a list would be searched for each one that ends.
+        self._idle: dict[DirectConnection, None] = {}
 
     def __len__(self) -> int:
         return len(self._idle)
@@ -51,7 +53,7 @@ class Pool:
         """An idle connection that is clean at this moment: write before the loop turns."""
         idle = self._idle
         while idle:
-            connection = idle.pop()
+            connection, _ = idle.popitem()
             if not (connection.transport.is_closing() or connection.arrived()):
                 return connection
             connection.drop()
@@ -75,7 +77,7 @@ class Pool:
         connection.when = when = now + idle_s
         if when < self.sweep.due:  # else a timer that comes before it is set
             self.sweep.add(connection)
-        self._idle.append(connection)
+        self._idle[connection] = None
 
     def _season(self, connection: DirectConnection) -> None:
         connection.reader.reused = True
@@ -91,15 +93,23 @@ class Pool:
 
     def forget(self, connection: DirectConnection) -> None:
         """A connection is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
         self.sweep.discard(connection)
+
+    def end_rests(self) -> None:
+        """Close the idle connections whose rest is over, and those whose rest nearly is.
+
+        If each ended at its own moment, the sweep would look at all of them for each one.
+        """
+        soon = self.loop.time() + _TOGETHER_S
+        for connection in [one for one in self._idle if one.when <= soon]:
+            connection.drop()
 
     def close(self) -> None:
         """Close all connections, and end what is on them."""
-        self.sweep.close()
         for connection in list(self._idle):
             connection.drop()
+        self.sweep.close()
 
 
 def _idle_s(headers: Mapping[str, str]) -> float:

@@ -3,9 +3,10 @@
 Pure: there is no connection here, so any bytes can be tried. One reader serves one connection,
 reply after reply.
 
-Caps: a head, with the interim replies before it, is at most 16 KiB and 128 headers; a body at most
-what the settings say, before and after decoding; and all that chunks add to it at most eight times
-that, which is more than chunks of a single byte take.
+Caps: a head, with the interim replies before it, is at most 16 KiB and 128 names of headers (of a
+name that stands again, the bytes count); a body is at most what the settings say, before and after
+decoding; and all that chunks add to it at most eight times that, which is more than chunks of a
+single byte take.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class ReplyReader:
         return self._parsed(data)
 
     def _parsed(self, data: bytes) -> RawReply | SendFailed | None:
+        if self._odd and not self.began and len(data) > HEAD_BYTES - self._seen:
+            return self._capped(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -115,6 +118,15 @@ class ReplyReader:
         if self.kept:
             self._heads.add(data, body, self._status, headers)
         return RawReply(self._status, headers, body, self.reused)
+
+    def _capped(self, data: bytes) -> RawReply | SendFailed | None:
+        """The same, of a head in pieces: no more of it than its cap lets in."""
+        room = HEAD_BYTES - self._seen
+        outcome = self._parsed(data[:room])
+        if outcome is None:  # there is a head, or that would have been a failure
+            return self._parsed(data[room:])
+        self.kept = False  # what lies behind a whole reply is nobody's
+        return outcome
 
     def feed_end(self) -> RawReply | SendFailed | None:
         """The reply, if the end of the connection is the end of its body (RFC 9112, 6.3)."""

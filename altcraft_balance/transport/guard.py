@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import ssl
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -30,18 +29,16 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
-from altcraft_balance.transport.look import Connect, Look, has_arrived, prepared
+from altcraft_balance.transport.hooks import takes
+from altcraft_balance.transport.look import Connect, Look, prepared, settled
 from altcraft_balance.transport.port import Tell
 
 __all__ = [
     "FRESH",
-    "Connect",
     "GuardedBody",
     "GuardedConnector",
-    "Look",
     "Unclean",
     "WatchedConnection",
-    "has_arrived",
     "hooks_present",
     "make_connector",
 ]
@@ -65,11 +62,13 @@ class WatchedConnection(ResponseHandler):
         pooled: it has lain in the pool, so that its other end may have gone.
         asked: a request has been written and its reply has not been taken yet.
         stray: something arrived while nothing was asked.
+        lost: why the connection is no more, if it is and there is a reason.
     """
 
     pooled = False
     asked = False
     stray = False
+    lost: BaseException | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, look: Look) -> None:
         super().__init__(loop)
@@ -85,7 +84,8 @@ class WatchedConnection(ResponseHandler):
             self._break_body()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let who waits for the rest of a body hear of it."""
+        """Let who waits for the rest of a body, or for a new connection, hear of it."""
+        self.lost = exc
         if exc is not None:  # to aiohttp the end of a body without a length, as a close is
             self._break_body()
         super().connection_lost(exc)
@@ -127,7 +127,7 @@ class GuardedConnector(aiohttp.TCPConnector):
     ) -> None:
         super().__init__(limit=0, **options)
         self._tell = tell
-        self._open, self._connect_s = connect, connect_s
+        self._open, self._look, self._connect_s = connect, look, connect_s
         self._factory = functools.partial(WatchedConnection, loop=self._loop, look=look)  # type: ignore[assignment]
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
@@ -145,13 +145,34 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.asked = False
+        transport = protocol.transport
+        if transport is not None and transport.get_write_buffer_size():
+            should_close = True  # the rest of a request that was answered early would follow
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         async with asyncio.timeout(self._connect_s):
             protocol = await self._connected(req, traces, timeout)
         self._tell("connected")
+        await self._listened(protocol)
         return protocol
+
+    async def _listened(self, protocol: ResponseHandler) -> None:
+        """Remember whether the other end spoke first.
+
+        Raises:
+            ssl.SSLError: it refused TLS, which TLS 1.3 says after the handshake.
+        """
+        transport = protocol.transport
+        if transport is None or not isinstance(protocol, WatchedConnection):
+            return
+        try:
+            protocol.stray = not await settled(transport, self._look) or protocol.stray
+            if isinstance(protocol.lost, ssl.SSLError):
+                raise protocol.lost
+        except BaseException:
+            protocol.close()
+            raise
 
     async def _connected(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         if self._open is None:
@@ -214,14 +235,9 @@ def make_connector(
 def hooks_present() -> bool:
     """Whether this aiohttp still has the methods that the guard hangs on to."""
     return (
-        _takes(BaseConnector, "_get", ["self", "key", "traces"])
-        and _takes(BaseConnector, "_release", ["self", "key", "protocol", "should_close"])
-        and _takes(ResponseHandler, "data_received", ["self", "data"])
-        and _takes(BytesPayload, "write_with_length", ["self", "writer", "content_length"])
+        takes(BaseConnector, "_get", {"key", "traces"})
+        and takes(BaseConnector, "_release", {"key", "protocol", "should_close"})
+        and takes(ResponseHandler, "data_received", {"data"})
+        and takes(BytesPayload, "write_with_length", {"writer", "content_length"})
         and isinstance(getattr(ResponseHandler, "should_close", None), property)
     )
-
-
-def _takes(owner: type, method: str, parameters: list[str]) -> bool:
-    found = getattr(owner, method, None)
-    return found is not None and list(inspect.signature(found).parameters) == parameters

@@ -11,9 +11,8 @@ What has a proxy, or the environment's, goes the general way.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -24,9 +23,13 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from altcraft_balance.transport.guard import FRESH, Unclean, WatchedConnection
+from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.request import RequestWriter
+from altcraft_balance.transport.trouble import is_broken
 
 __all__ = ["Asked", "LeanReply", "LeanWay", "lean_hooks_present"]
+
+_MOST_INTERIM: Final = 128
 
 
 class Asked:
@@ -73,9 +76,9 @@ class LeanReply:
         connection, self.connection = self.connection, None
         if connection is None:
             return
-        transport = connection.transport
-        if transport is not None and transport.get_write_buffer_size():
-            connection.close()  # the rest of a request that was answered early would follow
+        # Decided here: whoever reads the reply finds the connection free, or somebody else's.
+        if is_broken(self.status, self.headers):
+            connection.close()
         else:
             connection.release()
 
@@ -130,8 +133,6 @@ class LeanWay:
         try:
             protocol: Any = connection.protocol
             asked.connection = protocol
-            if not protocol.pooled:
-                await asyncio.sleep(0)  # what its other end said first is read in this turn
             if not protocol.is_clean():
                 asked.refused = True
                 raise Unclean
@@ -159,31 +160,27 @@ class LeanWay:
 
     async def _begun(self, protocol: ResponseHandler, connection: Connection) -> LeanReply:
         try:
-            message, content = await protocol.read()
-            while 100 <= message.code < 200 and message.code != 101:  # RFC 9110, section 15.2
+            for _ in range(_MOST_INTERIM):
                 message, content = await protocol.read()
+                if not 100 <= message.code < 200 or message.code == 101:  # RFC 9110, 15.2
+                    return LeanReply(message, content, connection)
         except HttpProcessingError as error:
             raise aiohttp.ClientResponseError(
                 self._endpoint.request_info, (), status=error.code
             ) from error
-        return LeanReply(message, content, connection)
+        raise aiohttp.ClientResponseError(self._endpoint.request_info, ())
 
 
 def lean_hooks_present() -> bool:
     """Whether this aiohttp has what is used here and not documented."""
     return (
-        _takes(aiohttp.BaseConnector.connect, {"req", "traces", "timeout"}, exactly=True)
-        and _takes(getattr(ResponseHandler, "read", None), set(), exactly=True)
-        and _takes(
-            getattr(ResponseHandler, "set_response_params", None),
+        takes(aiohttp.BaseConnector, "connect", {"req", "traces", "timeout"})
+        and takes(ResponseHandler, "read", set())
+        and takes(
+            ResponseHandler,
+            "set_response_params",
             {"read_until_eof", "auto_decompress"},
+            exactly=False,
         )
         and isinstance(getattr(aiohttp.ClientRequest, "connection_key", None), property)
     )
-
-
-def _takes(method: Any, parameters: set[str], *, exactly: bool = False) -> bool:
-    if method is None:
-        return False
-    found = set(inspect.signature(method).parameters) - {"self"}
-    return found == parameters if exactly else found >= parameters

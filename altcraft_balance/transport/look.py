@@ -9,9 +9,11 @@ import asyncio
 import functools
 import select
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-__all__ = ["Connect", "Look", "has_arrived", "prepared"]
+__all__ = ["Connect", "Look", "has_arrived", "prepared", "settled"]
+
+_MOST_TURNS: Final = 8
 
 #: ``connect(protocol_factory, host, port, ssl=...)`` as `loop.create_connection` does it.
 Connect: TypeAlias = Callable[..., Awaitable[tuple[Any, Any]]]
@@ -44,3 +46,26 @@ def prepared(look: Look, transport: asyncio.Transport) -> Callable[[], object]:
     poll = select.poll()
     poll.register(socket.fileno(), select.POLLIN)
     return functools.partial(poll.poll, 0)
+
+
+async def settled(transport: asyncio.Transport, look: Look) -> bool:
+    """Whether a new connection is still open, and silent once all that had come has been read.
+
+    What the other end said first must be read before a request is written, or it would be taken
+    for the answer. TLS has its tickets there as well, which are read with it; so while something
+    lies in the kernel's buffer the loop turns. The protocol knows whether bytes came of it.
+    """
+    await _turns(2)  # asyncio wakes a task before it reads what came in that turn
+    for _ in range(_MOST_TURNS):
+        if transport.is_closing():
+            await _turns(2)  # asyncio tells the reason up to two turns later
+            return False
+        if not look(transport):
+            return True
+        await _turns(1)
+    return False
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)

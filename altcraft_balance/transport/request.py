@@ -14,7 +14,7 @@ from altcraft_balance.transport.port import SendFailed
 
 __all__ = ["RequestWriter"]
 
-_MOST_HEADS: Final = 16
+_MOST_HEADS: Final = 2  # a token that has been replaced is not kept for long
 _MOST_LENGTHS: Final = 256
 
 
@@ -58,7 +58,7 @@ class RequestWriter:
 
     def _keep(self, headers: Mapping[str, str], length: int, head: HiddenBytes) -> None:
         if id(headers) not in self._heads and len(self._heads) >= _MOST_HEADS:
-            self._heads.clear()
+            del self._heads[next(iter(self._heads))]  # the oldest
         _, heads = self._heads.setdefault(id(headers), (headers, {}))
         if len(heads) >= _MOST_LENGTHS:
             heads.clear()

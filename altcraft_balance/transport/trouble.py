@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -10,7 +11,14 @@ from yarl import URL
 
 from altcraft_balance.errors import ConfigurationError
 
-__all__ = ["CLOSED_MEANWHILE", "CUT_SHORT", "parsed_url", "reason_of", "tls_reason"]
+__all__ = [
+    "CLOSED_MEANWHILE",
+    "CUT_SHORT",
+    "is_broken",
+    "parsed_url",
+    "reason_of",
+    "tls_reason",
+]
 
 CLOSED_MEANWHILE: Final = "the client was closed meanwhile"
 CUT_SHORT: Final = "before the whole reply had come"
@@ -32,6 +40,15 @@ def tls_reason(error: BaseException) -> str | None:
 def reason_of(error: BaseException) -> str:
     """The system's own short word for it, never a text that holds more than that."""
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def is_broken(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether whoever sent this may be the one broken server behind a balancer.
+
+    It answers fastest, so its connection would be the one that is free, again and again. A 503
+    that asks for a pause is in order.
+    """
+    return status >= 500 and "retry-after" not in headers
 
 
 def parsed_url(url: str, name: str) -> URL:

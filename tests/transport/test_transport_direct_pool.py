@@ -1,9 +1,12 @@
 """The fast lane's idle connections: how long they are kept, and which one is taken."""
 
 import asyncio
+import math
+from types import SimpleNamespace
 
 import pytest
 
+from altcraft_balance.transport.direct_headers import ReplyHeaders
 from altcraft_balance.transport.port import SendFailed
 from tests.transport.lanes import only_direct
 from tests.transport.strays import STRAY
@@ -164,6 +167,54 @@ def test_one_timer_serves_requests_and_rests(simulated):
         assert len(made) <= 2
 
     simulated(answering(), test)
+
+
+def test_connections_that_rest_side_by_side_end_together(simulated):
+    """A second's worth of them costs a few timers, each of which looks at all."""
+
+    async def test(asker):
+        await asker.open()
+
+        async def later(number):
+            await asyncio.sleep(number * 0.005)
+            await asker.send(limit_s=60)
+
+        await asyncio.gather(*(later(number) for number in range(200)))
+        assert asker.idle == 200
+        loop, made = asyncio.get_running_loop(), []
+        real = loop.call_at
+        loop.call_at = lambda when, *rest, **more: (
+            made.append(when) if "_fire" in repr(rest) else None,
+            real(when, *rest, **more),
+        )[1]
+        await asyncio.sleep(16)
+        assert asker.idle == 0
+        assert len(made) <= 22
+
+    simulated(answering(pause_s=2.0), test)
+
+
+async def test_connections_that_end_are_not_searched_for(ask, serve):
+    """With thousands of them, each would be compared with all that came before it."""
+
+    class Compared:
+        count, seasoned, retires_at, when = 0, True, math.inf, 0.0
+        reader = SimpleNamespace(headers=ReplyHeaders({}), reused=True)
+
+        def __eq__(self, other):
+            Compared.count += 1
+            return self is other
+
+        __hash__ = object.__hash__
+
+    pool = (await ask(await serve())).transport._pool
+    resting = [Compared() for _ in range(100)]
+    for one in resting:
+        pool.lay_in(one)
+    assert len(pool) == 100
+    for one in resting[::-1]:
+        pool.forget(one)
+    assert len(pool) == Compared.count == 0
 
 
 async def test_the_connection_that_was_used_last_is_taken_first(serve, ask):

@@ -117,6 +117,28 @@ def fed(reader, data, size=HEAD_BYTES):
     return None
 
 
+@pytest.mark.parametrize("first", [1, 1000, HEAD_BYTES - 1])
+@pytest.mark.parametrize(("over", "fits"), [(0, True), (1, False), (HEAD_BYTES // 2, False)])
+def test_a_head_in_two_pieces_has_the_same_cap(reader, first, over, fits):
+    """Its last piece may be a large one, and end it; what lies behind it does not count."""
+    empty = reply("X: ", "Content-Length: 5", length=False)
+    head = empty.replace(b"X: ", b"X: " + b"a" * (HEAD_BYTES + over - len(empty)))
+    assert len(head) == HEAD_BYTES + over
+    reader.feed(head[:first])
+    rest = head[first:] + b"right"
+    outcome = fed(reader, rest, max(HEAD_BYTES, len(rest)))
+    assert outcome.body == b"right" if fits else isinstance(outcome, SendFailed)
+
+
+def test_what_lies_behind_a_reply_that_ends_at_the_heads_cap_is_nobodys(reader):
+    """It is not given to the parser, and the connection is not kept."""
+    empty = reply("X: ")
+    whole = empty.replace(b"X: ", b"X: " + b"a" * (HEAD_BYTES - len(empty)))
+    assert reader.feed(whole[:10]) is None
+    assert reader.feed(whole[10:] + STRAY).body == b""
+    assert not reader.kept
+
+
 @pytest.mark.parametrize("size", [1000, HEAD_BYTES])
 @pytest.mark.parametrize(
     "head",

@@ -1,5 +1,8 @@
 """Answers that come before the request's body is written."""
 
+import asyncio
+import socket
+
 import pytest
 
 
@@ -36,3 +39,30 @@ async def test_an_early_answer_on_a_kept_connection(serve, ask, tools, window):
     assert (await asker.send(bytes(900_000))).body == b"early"
     server.script = server.answer
     assert (await asker.send(b"second")).body == b"balance of second"
+
+
+async def connect_with_little_room(factory, host, port, **_):
+    """A connection whose kernel takes a few KiB to send, so that asyncio keeps the rest."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    sock.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, (host, port))
+    return await loop.create_connection(factory, sock=sock)
+
+
+async def test_a_connection_with_any_rest_of_its_request_is_not_kept(serve, ask, tools):
+    """Also one that is too small for asyncio to call it much."""
+
+    async def script(peer):
+        while b"\r\n\r\n" not in peer.received:
+            await peer._receive()
+        peer.send(tools.reply(b"early", status="413 Too Large"))
+        await asyncio.Event().wait()
+
+    server = await serve(script, window=4096)
+    asker = await ask(server, connect=connect_with_little_room)
+    assert (await asker.send(bytes(60_000))).body == b"early"
+    idle = asker.idle
+    server.peers[0].abort()  # or closing would wait for the rest of the request to leave
+    assert idle == 0

@@ -42,10 +42,10 @@ async def test_a_stray_that_was_read_while_idle_is_remembered(warmed_up, tools, 
 
 async def test_the_first_look_decides_when_a_connection_is_taken(warmed_up):
     """What the look says at the taking is obeyed, before the request is made."""
-    look = Scripted(True)
+    look = Scripted(False, True)
     server, asker = await warmed_up(look=look)
     assert (await asker.send(b"second")).body == b"balance of second"
-    assert look.calls == 1
+    assert look.calls == 3  # the new ones are looked at as well
     assert asker.news == ["connected", "dropped_when_taken", "connected"]
     assert was_asked_once_on_a_new_connection(server, b"second")
 
@@ -190,13 +190,13 @@ async def test_a_chunked_reply_leaves_a_clean_connection(serve, ask, tools, piec
 @each_cut
 async def test_a_stray_between_taking_and_writing_is_seen(warmed_up, stray):
     """What comes after the first look is seen by the second, and nothing was written."""
-    look = Scripted(False)
+    look = Scripted(False, False)
     server, asker = await warmed_up(look=look)
     server.peers[0].send(stray)
     answer = await asker.send(b"second")
     assert (answer.body, answer.reused) == (b"balance of second", False)
     assert asker.news == ["connected", "dropped_when_written", "connected"]
-    assert look.calls == 2
+    assert look.calls == 4  # the new connections are looked at as well
     await server.peers[0].gone()
     assert server.peers[0].received == b""
     assert was_asked_once_on_a_new_connection(server, b"second")
@@ -205,7 +205,7 @@ async def test_a_stray_between_taking_and_writing_is_seen(warmed_up, stray):
 @only_aiohttp
 async def test_the_second_look_decides_when_the_first_byte_is_written(warmed_up):
     """What the look says at the writing is obeyed."""
-    server, asker = await warmed_up(look=Scripted(False, True))
+    server, asker = await warmed_up(look=Scripted(False, False, True))
     answer = await asker.send(b"second")
     assert (answer.body, answer.reused) == (b"balance of second", False)
     assert asker.news == ["connected", "dropped_when_written", "connected"]
@@ -217,7 +217,7 @@ async def test_the_second_look_decides_when_the_first_byte_is_written(warmed_up)
 @only_aiohttp
 async def test_a_connection_that_ends_between_taking_and_writing_costs_nothing(warmed_up):
     """The other end hangs up after the first look: a new connection, no failure."""
-    server, asker = await warmed_up(look=Scripted(False))
+    server, asker = await warmed_up(look=Scripted(False, False))
     server.peers[0].close()
     answer = await asker.send(b"second")
     assert (answer.body, answer.reused) == (b"balance of second", False)
@@ -227,7 +227,7 @@ async def test_a_connection_that_ends_between_taking_and_writing_costs_nothing(w
 @only_aiohttp
 async def test_a_reset_between_taking_and_writing_costs_nothing(warmed_up):
     """So does one that is reset then."""
-    server, asker = await warmed_up(look=Scripted(False))
+    server, asker = await warmed_up(look=Scripted(False, False))
     server.peers[0].abort()
     assert (await asker.send(b"second")).body == b"balance of second"
     assert asker.news == ["connected", "dropped_when_written", "connected"]
@@ -237,7 +237,7 @@ async def test_a_reset_between_taking_and_writing_costs_nothing(warmed_up):
 async def test_after_a_refusal_the_pool_is_left_alone(serve, ask):
     """A request whose connection was dropped at the writing goes to a new one, not an idle one."""
     server = await serve()
-    asker = await ask(server, warm=2, look=Scripted(False, True))
+    asker = await ask(server, warm=2, look=Scripted(False, False, False, True))
     answer = await asker.send()
     assert (answer.body, answer.reused) == (b"balance of me", False)
     assert asker.news == ["connected"] * 2 + ["dropped_when_written", "connected"]

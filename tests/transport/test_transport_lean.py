@@ -8,6 +8,7 @@ import pytest
 from altcraft_balance.transport import lean
 from altcraft_balance.transport.aiohttp import AiohttpTransport
 from altcraft_balance.transport.lean import lean_hooks_present
+from altcraft_balance.transport.port import SendFailed
 
 pytestmark = pytest.mark.parametrize("lane", ["aiohttp"])
 
@@ -138,3 +139,20 @@ async def test_a_cancel_as_the_connection_comes_leaves_none(serve, ask, tools):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (asker.idle, asker.taken) == (0, 0)
+
+
+async def test_interim_replies_without_an_end_are_given_up(serve, ask):
+    """A hundred are passed over; a server that sends nothing else is not heard out."""
+
+    async def script(peer):
+        await peer.request()
+        await peer.send_all(b"HTTP/1.1 102 Processing\r\n\r\n" * count + answer)
+        await peer.gone()
+
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright"
+    asker, count = await ask(await serve(script)), 100
+    assert (await asker.send()).body == b"right"
+    count = 1000
+    with pytest.raises(SendFailed, match="breaks HTTP"):
+        await asker.send(fresh=True)
+    assert asker.taken == 0

@@ -1,5 +1,7 @@
 """Connections that end, what is said of reused ones, and an aiohttp without the hooks."""
 
+import asyncio
+
 import pytest
 
 from altcraft_balance.transport import guard, look
@@ -202,3 +204,28 @@ async def test_the_look_sees_bytes_and_ends_and_nothing_else(monkeypatch, poll):
         ours.close()
         assert has_arrived(Transport(ours))
     assert has_arrived(Transport(None))
+
+
+async def test_a_broken_servers_connection_is_closed_before_anybody_can_take_it(serve, ask, tools):
+    """When the end of its page comes late, another request must not be cut off with it."""
+    page = tools.reply(b"no luck", status="500 Internal Server Error")
+
+    async def script(peer):
+        while (raw := await peer.request()) is not None:
+            bad = raw.endswith(b"bad")
+            peer.send(page[:-3] if bad else tools.reply(b"good"))
+            await tools.turns(5)
+            peer.send(page[-3:] if bad else b"")
+
+    asker, others = await ask(await serve(script)), []
+    for _ in range(20):
+        bad = asyncio.create_task(asker.send(b"bad"))
+        while not bad.done():
+            if asker.idle:
+                others.append(asyncio.create_task(asker.send(b"good")))
+            await asyncio.sleep(0)
+        assert (await bad).status == 500
+        assert [(await other).body for other in others] == [b"good"] * len(others)
+        if getattr(asker.transport, "_lean", True):  # the general client may lend it out first
+            assert others == []
+        others.clear()

@@ -12,7 +12,9 @@ import warnings
 import pytest
 
 from altcraft_balance.errors import TlsRefused
+from altcraft_balance.transport.direct_reply import HEAD_BYTES
 from altcraft_balance.transport.port import SendFailed
+from tests.transport.lanes import only_direct
 
 
 class TlsServer(asyncio.Protocol):
@@ -153,6 +155,21 @@ async def test_an_own_context_is_used(serve_tls, ask, authority):
     server = await serve_tls(authority.serving())
     asker = await ask(server, ssl_context=ssl.create_default_context(cafile=authority.file))
     assert (await asker.send()).body == b"right"
+
+
+@only_direct
+@pytest.mark.parametrize(("size", "kept"), [(HEAD_BYTES - 1, 1), (HEAD_BYTES, 0)])
+async def test_a_reply_that_fills_the_buffer_may_have_more_behind_it(
+    serve_tls, ask, authority, monkeypatch, size, kept
+):
+    """What TLS has deciphered lies where no look can see it, so the connection is not kept."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %05d\r\n\r\n"
+    length = size - len(head % 0)
+    whole = head % length + bytes(length)
+    monkeypatch.setattr(TlsServer, "data_received", lambda self, _: self.transport.write(whole))
+    asker = await ask(await serve_tls(authority.serving()), ca_file=authority.file)
+    assert len((await asker.send()).body) == length
+    assert asker.idle == kept
 
 
 @pytest.mark.parametrize("look", [True, False])

@@ -67,7 +67,7 @@ def test_the_first_look(run, tools, cut, warm, read):
 @pytest.mark.parametrize("cut", [1, 20, 45, len(STRAY)])
 def test_the_second_look(run, cut):
     """A stray between taking and writing too."""
-    blind = [False]
+    blind = [False, False]  # of the connection that is new, and of the taking
 
     def look(transport):
         from altcraft_balance.transport.look import has_arrived
