@@ -145,8 +145,6 @@ class RequestEncoder:
 
 def member_fields(matching: Matching) -> Mapping[str, FieldValue]:
     """The fields that say how the member is found, in the reference page's order."""
-    if type(matching) is ByEmail:  # as most are
-        return {"matching": "email", "email": matching.email}
     match matching:
         case ByEmail(email=email):
             return {"matching": "email", "email": email}

@@ -202,3 +202,24 @@ def test_many_programs_do_not_fill_the_memory():
         query = BalanceQuery(ByEmail("a@b"), loyalty_program_id=program)
         assert json.loads(one.encode(query).body)["loyalty_program_id"] == program
     assert len(one._heads) <= 256
+
+
+def test_what_is_kept_of_the_last_request_is_not_taken_for_another():
+    """Same program and currency, another one of either, and back again."""
+    one, member = encoder(), ByEmail("a@b")
+    programs = [
+        json.loads(one.encode(BalanceQuery(member, loyalty_program_id=n)).body)[
+            "loyalty_program_id"
+        ]
+        for n in (1, 1, 2, 1)
+    ]
+    assert programs == [1, 1, 2, 1]
+    usual = [one.encode(BalanceQuery(member)).body for _ in range(2)]
+    assert usual[0] == usual[1]
+    eids = [
+        json.loads(one.encode(BalanceQuery(member, currency=CurrencyEid(eid))).body)[
+            "points_currency_eid"
+        ]
+        for eid in ("x", "y", "x")
+    ]
+    assert eids == ["x", "y", "x"]

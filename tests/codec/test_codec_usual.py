@@ -13,7 +13,9 @@ from altcraft_balance.codec import json as json_syntax
 from altcraft_balance.codec import xml as xml_syntax
 from altcraft_balance.codec.amounts import read_amount
 from altcraft_balance.codec.envelope import BadEnvelope, NotAnEnvelope, open_envelope
+from altcraft_balance.codec.reply import read_reply, read_usual
 from altcraft_balance.codec.usual import usual_amounts
+from tests.codec.conftest import NOON
 
 REPLIES = sorted((Path(__file__).parent.parent / "samples" / "replies").glob("**/*.bin"))
 
@@ -94,3 +96,19 @@ def agrees(body):
     """What the quick way takes has one meaning, to the last digit."""
     if (amounts := usual_amounts(body)) is not None:
         assert [str(amount) for amount in amounts] == [str(amount) for amount in parsed(body)]
+
+
+@pytest.mark.parametrize("body", [JSON, XML])
+@pytest.mark.parametrize("headers", [{}, {"duplicate-request": "true"}])
+def test_the_quick_way_gives_the_same_balance(wire, body, headers):
+    """With all its fields."""
+    quick = read_usual(wire, 200, headers, body, NOON)
+    # A blank more, which only the parsers take.
+    assert quick == read_reply(wire, 200, headers, b" " + body, NOON)
+    assert quick.possibly_stale == bool(headers)
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, JSON), (302, XML), (200, b"{}"), (200, b"")])
+def test_all_else_is_left_to_the_parsers(wire, status, body):
+    """Whatever the status makes of it, too."""
+    assert read_usual(wire, status, {}, body, NOON) is None
