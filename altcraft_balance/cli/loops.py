@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 __all__ = ["hold_standard_streams", "loop_factory", "run"]
 
 _T = TypeVar("_T")
+_PROMPT: Final = (0, 23)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -21,7 +22,10 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
         import uvloop
     except ImportError:  # not installed, or not made for this machine
         return asyncio.new_event_loop
-    return uvloop.new_event_loop
+    # An older one writes a turn of the loop later than it is told to, and what arrives on an idle
+    # connection in between would be taken for the answer.
+    is_prompt = tuple(map(int, uvloop.__version__.split(".")[:2])) >= _PROMPT
+    return uvloop.new_event_loop if is_prompt else asyncio.new_event_loop
 
 
 def hold_standard_streams() -> None:

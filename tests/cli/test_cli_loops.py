@@ -104,3 +104,10 @@ def test_a_closed_stream_ends_no_command(server, tmp_path, monkeypatch, closed):
     assert ended.returncode == 0, ended
     assert (tmp_path / "s.json").exists()
     assert len((tmp_path / "o.csv").read_text().splitlines()) == 21
+
+
+def test_a_uvloop_that_writes_late_is_not_taken(monkeypatch):
+    """What arrives before the request has left would be taken for its answer."""
+    assert loop_factory() is uvloop.new_event_loop
+    monkeypatch.setattr(uvloop, "__version__", "0.22.1")
+    assert loop_factory() is asyncio.new_event_loop

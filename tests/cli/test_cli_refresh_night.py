@@ -139,7 +139,8 @@ def test_how_many_nights_are_left(nights, reason, said):
 
 def test_it_stops_after_its_time_and_goes_on(child, server, tmp_path):
     """Exit 75, with what is left; the same command then finishes, and no member is asked twice."""
-    path, members = write_members(tmp_path / "m.csv", 500), 500
+    # More than may be taken before the first is committed.
+    path, members = write_members(tmp_path / "m.csv", 1_100), 1_100
     command = ("refresh", str(path), *BY, "--out", str(tmp_path / "o.csv"), "--rate", "300")
     summary = ("--summary", str(tmp_path / "s.json"), "--time-zone", "Europe/Moscow")
     began = time.monotonic()
