@@ -24,7 +24,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
         return asyncio.new_event_loop
     # An older one writes a turn of the loop later than it is told to, and what arrives on an idle
     # connection in between would be taken for the answer.
-    is_prompt = tuple(map(int, uvloop.__version__.split(".")[:2])) >= _PROMPT
+    is_prompt = tuple(map(int, str(vars(uvloop)["__version__"]).split(".")[:2])) >= _PROMPT
     return uvloop.new_event_loop if is_prompt else asyncio.new_event_loop
 
 

@@ -272,10 +272,10 @@ async def test_while_the_server_is_waited_for(tmp_path, wall, trouble):
 
     summary, took_s = await ends(wall, running, is_there)
     assert took_s < 1
-    assert summary.rows >= 300
+    assert summary.rows > 300 - 8  # but for what was under way in the eight slots
     again = Platform()
     assert (await from_file(tmp_path, 2000, again)).state == "finished"
-    assert len(again.asked) <= 1700
+    assert len(again.asked) <= 2000 - summary.rows
 
 
 async def test_while_the_timetable_has_a_quiet_time(tmp_path, wall):

@@ -94,8 +94,19 @@ class Pipe(asyncio.Transport):
         elif what is _END:
             if not self._protocol.eof_received():
                 self.close()
+        elif isinstance(self._protocol, asyncio.BufferedProtocol):
+            self._pour(what)
         else:
             self._protocol.data_received(what)
+
+    def _pour(self, what):
+        """Into the protocol's own buffer, as much at a time as it takes."""
+        while what and not self._closing:
+            buffer = self._protocol.get_buffer(len(what))
+            poured = min(len(what), len(buffer))
+            buffer[:poured] = what[:poured]
+            what = what[poured:]
+            self._protocol.buffer_updated(poured)
 
     def _leave(self, farewell):
         if self._closing:
