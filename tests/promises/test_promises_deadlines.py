@@ -39,7 +39,8 @@ async def silent(reader, writer):
 
 
 async def dripping(reader, writer):
-    """A reply of a byte each 100 ms."""
+    """A reply of a byte each 100 ms, to a request: who speaks before it is hung up on."""
+    await reader.readuntil(b"}")
     await drip(writer, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b" " * 1000)
 
 
