@@ -34,7 +34,6 @@ from altcraft_balance.secret import HiddenBytes, redact
 
 __all__ = ["read_reply", "read_usual"]
 
-_FIRST: Final = (b"{", b"<")
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_TEXT: Final = 500
 _CODE_HINTS: Final = {
@@ -65,7 +64,7 @@ def read_usual(
         body: the decoded body.
         looked_up_at: when the reply came (aware, UTC).
     """
-    if not 200 <= status < 300 or (amounts := usual_amounts(body)) is None:
+    if not _is_success(status) or (amounts := usual_amounts(body)) is None:
         return None
     return _balance(wire, amounts, headers, looked_up_at)
 
@@ -137,9 +136,7 @@ def _is_success(status: int) -> bool:
 
 def _open(body: bytes) -> Envelope:
     """Choose the parser by the first character: an XML request may be answered in JSON."""
-    text = body
-    if body[:1] not in _FIRST:
-        text = body.removeprefix(_BOM).lstrip(b" \t\r\n")
+    text = body.removeprefix(_BOM).lstrip(b" \t\r\n")
     if not text:
         raise NotAnEnvelope("it is empty")
     if text.startswith(b"{"):

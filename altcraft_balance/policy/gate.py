@@ -37,14 +37,12 @@ class Gate:
 
     Attributes:
         busy_until: after this moment nobody waits for it at all.
-        has_closed: whether it ever was closed: else answers change nothing.
     """
 
     def __init__(self) -> None:
         self._until = self._closed_at = self.busy_until = self._next_at = -math.inf
         self._spread_s = self._gap_s = 0.0
         self._streak, self._storm, self._answers = 0, 0, _FEW
-        self.has_closed = False
 
     def close(self, now: float, *, sent_at: float, asked_s: float | None, draw: float) -> bool:
         """Close it, since a request sent at `sent_at` was answered with a wish for a pause.
@@ -58,7 +56,6 @@ class Gate:
         Returns:
             Whether everybody waits longer than before.
         """
-        self.has_closed = True
         if sent_at > self._closed_at:
             self._streak += 1
             self._storm = self._storm + 1 if self._answers < _FEW else 0

@@ -200,8 +200,7 @@ class Traffic:
 
     def answered(self, passed: Pass, now: float, sent_at: float, taken: int) -> None:
         """A healthy server answered; the lookup's retries had taken so many tokens."""
-        if self.gate.has_closed:
-            self.gate.answered()
+        self.gate.answered()
         self.budget.answered(taken)
         if passed.unpaid:
             self.budget.trust()
