@@ -24,6 +24,7 @@ from altcraft_balance.errors import (
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.direct_heads import HeadsRead
 from altcraft_balance.transport.look import Connect, Look, has_arrived, settled
+from altcraft_balance.transport.own_buffer import wants_own_buffer
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.tls import build_context
@@ -179,9 +180,8 @@ class DirectTransport:
         from altcraft_balance.transport.direct_reply import ReplyReader
 
         reader = ReplyReader(self._host, self._settings.max_body_bytes, self._heads)
-        # Others than asyncio's loops read plain connections into a buffer that they share.
-        copies = self._context is None and not isinstance(self._loop, asyncio.BaseEventLoop)
-        kind = Copying if copies else Buffering
+        buffers = wants_own_buffer(self._loop, tls=self._context is not None)
+        kind = Buffering if buffers else Copying
         return kind(self._pool, reader, self._host, self._look)
 
     async def _tls_context(self) -> ssl.SSLContext:

@@ -31,6 +31,11 @@ from aiohttp.payload import BytesPayload
 from altcraft_balance.secret import HiddenBytes
 from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.look import Connect, Look, prepared, settled
+from altcraft_balance.transport.own_buffer import (
+    PIECE_BYTES,
+    read_into_own_buffer,
+    wants_own_buffer,
+)
 from altcraft_balance.transport.port import Tell
 
 __all__ = [
@@ -62,12 +67,14 @@ class WatchedConnection(ResponseHandler):
         pooled: it has lain in the pool, so that its other end may have gone.
         asked: a request has been written and its reply has not been taken yet.
         stray: something arrived while nothing was asked.
+        full: the last piece was as long as one can be, so that more may lie behind it unseen.
         lost: why the connection is no more, if it is and there is a reason.
     """
 
     pooled = False
     asked = False
     stray = False
+    full = False
     lost: BaseException | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, look: Look) -> None:
@@ -79,6 +86,7 @@ class WatchedConnection(ResponseHandler):
         """Remember what came unasked, and let aiohttp parse it."""
         if data and not self.asked:
             self.stray = True
+        self.full = len(data) >= PIECE_BYTES
         super().data_received(data)
         if self._exception is not None:  # aiohttp tells who waits for a head, not for a body
             self._break_body()
@@ -146,8 +154,10 @@ class GuardedConnector(aiohttp.TCPConnector):
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.asked = False
         transport = protocol.transport
-        if transport is not None and transport.get_write_buffer_size():
-            should_close = True  # the rest of a request that was answered early would follow
+        if transport is not None and (protocol.full or transport.get_write_buffer_size()):
+            # What is behind a full piece, or the rest of a request that was answered early,
+            # would follow.
+            should_close = True
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
@@ -155,6 +165,9 @@ class GuardedConnector(aiohttp.TCPConnector):
             protocol = await self._connected(req, traces, timeout)
         self._tell("connected")
         await self._listened(protocol)
+        transport = protocol.transport
+        if transport is not None and wants_own_buffer(self._loop, tls=req.is_ssl()):
+            read_into_own_buffer(transport, protocol)
         return protocol
 
     async def _listened(self, protocol: ResponseHandler) -> None:

@@ -12,9 +12,8 @@ import warnings
 import pytest
 
 from altcraft_balance.errors import TlsRefused
-from altcraft_balance.transport.direct_reply import HEAD_BYTES
+from altcraft_balance.transport.own_buffer import PIECE_BYTES
 from altcraft_balance.transport.port import SendFailed
-from tests.transport.lanes import only_direct
 
 
 class TlsServer(asyncio.Protocol):
@@ -157,8 +156,7 @@ async def test_an_own_context_is_used(serve_tls, ask, authority):
     assert (await asker.send()).body == b"right"
 
 
-@only_direct
-@pytest.mark.parametrize(("size", "kept"), [(HEAD_BYTES - 1, 1), (HEAD_BYTES, 0)])
+@pytest.mark.parametrize(("size", "kept"), [(PIECE_BYTES - 1, 1), (PIECE_BYTES, 0)])
 async def test_a_reply_that_fills_the_buffer_may_have_more_behind_it(
     serve_tls, ask, authority, monkeypatch, size, kept
 ):
