@@ -23,7 +23,12 @@ def idle_on(transport):
     """How many connections lie in its pool."""
     if isinstance(transport, DirectTransport):
         return len(transport._pool)
-    return sum(len(conns) for conns in transport._session.connector._conns.values())
+    theirs = sum(len(conns) for conns in transport._session.connector._conns.values())
+    return theirs + _lean_idle_on(transport)
+
+
+def _lean_idle_on(transport):
+    return 0 if transport._lean is None else len(transport._lean.pool)
 
 
 def taken_on(transport):
@@ -31,4 +36,4 @@ def taken_on(transport):
     if isinstance(transport, DirectTransport):
         watched = transport._pool.sweep._limits
         return sum(getattr(one, "busy", False) for one in watched)
-    return len(transport._session.connector._acquired)
+    return len(transport._session.connector._acquired) - _lean_idle_on(transport)

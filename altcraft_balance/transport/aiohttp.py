@@ -90,6 +90,8 @@ class AiohttpTransport:
         """Close the session and the timer."""
         closing = self._session.close()  # from here on what the sweep ends sees a closed session
         self._sweep.close()
+        if self._lean is not None:
+            self._lean.pool.close()
         await closing
 
     async def send(
@@ -121,7 +123,7 @@ class AiohttpTransport:
             return None
         if not (isinstance(self._session.connector, GuardedConnector) and lean_hooks_present()):
             return None
-        return LeanWay(self._session, self._url, self._own)
+        return LeanWay(self._session, self._url, self._own, self._tell)
 
     def _asked(self, body: bytes) -> Asked | GuardedBody:
         return GuardedBody(body) if self._lean is None else Asked()

@@ -1,11 +1,11 @@
 """The guard: one connection never carries a stranger's answer.
 
 HTTP/1.1 tells answers apart by their order alone, and a balance names no member. aiohttp gives
-a reply that lies unasked on an idle connection to the next request, so a pooled connection is
-looked at twice: when it is taken from the pool, and again in the step that writes the request's
-first byte, which aiohttp's general client does one turn of the loop later on Python 3.11. If
-anything has arrived on it, even if only in the kernel's buffer, or if it is closing, it is dropped
-and nothing was sent.
+a reply that lies unasked on an idle connection to the next request, so a connection is looked at
+in the step that writes the request's first byte. aiohttp's general client takes it from the pool
+one turn of the loop before that on Python 3.11, and there it is looked at when it is taken as well.
+If anything has arrived on it, even if only in the kernel's buffer, or if it is closing, it is
+dropped and nothing was sent.
 
 What arrives after the request was written cannot be told from the answer by any HTTP/1.1 client.
 
@@ -120,6 +120,15 @@ class WatchedConnection(ResponseHandler):
             self._looks = prepared(self._look, transport)
         return not self._looks()
 
+    def may_be_kept(self) -> bool:
+        """Whether another request may follow on it, once this one's reply has been read."""
+        transport = self.transport
+        if transport is None or self.should_close:
+            return False
+        # What is behind a full piece, or the rest of a request that was answered early, would
+        # follow.
+        return not (self.full or transport.get_write_buffer_size())
+
 
 class GuardedConnector(aiohttp.TCPConnector):
     """aiohttp's pool with the first look, a connect limit that is exact, and a connect of ours."""
@@ -153,11 +162,7 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.asked = False
-        transport = protocol.transport
-        if transport is not None and (protocol.full or transport.get_write_buffer_size()):
-            # What is behind a full piece, or the rest of a request that was answered early,
-            # would follow.
-            should_close = True
+        should_close = should_close or not protocol.may_be_kept()
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:

@@ -2,8 +2,8 @@
 
 `ClientSession.post` weighs for every request what is settled once here: redirects, cookies,
 authorization, the usual headers; and it makes a task to write the body. That was more than half of
-a lookup's cost. So a connection is taken from aiohttp's pool, the request is written onto it in
-the very step that took it, and aiohttp's parser reads the reply.
+a lookup's cost. So aiohttp makes a connection, the request is written onto it in the very step that
+took it, and aiohttp's parser reads the reply. Idle ones lie in a pool of our own (`lean_pool`).
 
 What has a proxy, or the environment's, goes the general way.
 """
@@ -24,6 +24,8 @@ from yarl import URL
 
 from altcraft_balance.transport.guard import FRESH, Unclean, WatchedConnection
 from altcraft_balance.transport.hooks import takes
+from altcraft_balance.transport.lean_pool import LeanPool
+from altcraft_balance.transport.port import Tell
 from altcraft_balance.transport.request import RequestWriter
 from altcraft_balance.transport.trouble import is_broken
 
@@ -63,12 +65,14 @@ class LeanReply:
         connection: None as soon as the whole reply has come, and the connection is free again.
     """
 
-    __slots__ = ("connection", "content", "headers", "status")
+    __slots__ = ("_pool", "connection", "content", "headers", "status")
 
-    def __init__(self, message: Any, content: StreamReader, connection: Connection) -> None:
+    def __init__(
+        self, message: Any, content: StreamReader, connection: Connection, pool: LeanPool
+    ) -> None:
         self.status: int = message.code
         self.headers: Mapping[str, str] = message.headers
-        self.content = content
+        self.content, self._pool = content, pool
         self.connection: Connection | None = connection
         content.on_eof(self._free)
 
@@ -80,7 +84,7 @@ class LeanReply:
         if is_broken(self.status, self.headers):
             connection.close()
         else:
-            connection.release()
+            self._pool.lay_in(connection)
 
     def close(self) -> None:
         """Read no more of it; its connection is of no further use."""
@@ -106,17 +110,24 @@ class LeanWay:
     """Asks one endpoint over the connections of a session.
 
     Args:
-        session: whose connections they are.
+        session: who makes the connections.
         url: the endpoint.
         own: headers of the transport's own.
+        tell: is told of idle connections that were not clean.
+
+    Attributes:
+        pool: the idle ones.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL, own: Mapping[str, str]) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: URL, own: Mapping[str, str], tell: Tell
+    ) -> None:
         if session.connector is None:
             raise aiohttp.ClientConnectionError("closed")
         self._connector, self._timeout = session.connector, session.timeout
         self._endpoint = _Endpoint(url, session)
         self._writer = RequestWriter(url, own)
+        self.pool = LeanPool(asyncio.get_running_loop(), tell)
 
     async def ask(
         self, asked: Asked, body: bytes, headers: Mapping[str, str], *, fresh: bool
@@ -129,13 +140,11 @@ class LeanWay:
             SendFailed: a header has control characters in it.
         """
         head = self._writer.head(headers, len(body))
-        connection = await self._taken(fresh)
+        connection = None if fresh else self.pool.take()
+        if connection is None:
+            connection = await self._made(asked, fresh)
         try:
-            protocol: Any = connection.protocol
-            asked.connection = protocol
-            if not protocol.is_clean():
-                asked.refused = True
-                raise Unclean
+            asked.connection = protocol = _protocol_of(connection)
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             # From the look to this write the loop does not turn.
             protocol.asked = asked.written = True
@@ -145,8 +154,18 @@ class LeanWay:
             connection.close()
             raise
 
-    async def _taken(self, fresh: bool) -> Connection:
-        """A connection from the pool, or a new one."""
+    async def _made(self, asked: Asked, fresh: bool) -> Connection:
+        """A connection from aiohttp, as a rule a new one, that is clean at this moment."""
+        connection = await self._connected(fresh)
+        asked.connection = protocol = _protocol_of(connection)
+        if not protocol.is_clean():
+            asked.refused = True
+            connection.close()
+            raise Unclean
+        return connection
+
+    async def _connected(self, fresh: bool) -> Connection:
+        """One that was opened ahead, and lies in aiohttp's own pool, or a new one."""
         try:
             if not fresh:
                 return await self._connector.connect(self._endpoint, [], self._timeout)
@@ -163,12 +182,17 @@ class LeanWay:
             for _ in range(_MOST_INTERIM):
                 message, content = await protocol.read()
                 if not 100 <= message.code < 200 or message.code == 101:  # RFC 9110, 15.2
-                    return LeanReply(message, content, connection)
+                    return LeanReply(message, content, connection, self.pool)
         except HttpProcessingError as error:
             raise aiohttp.ClientResponseError(
                 self._endpoint.request_info, (), status=error.code
             ) from error
         raise aiohttp.ClientResponseError(self._endpoint.request_info, ())
+
+
+def _protocol_of(connection: Connection) -> Any:
+    """Its `WatchedConnection`, as far as the type of what aiohttp says goes."""
+    return connection.protocol
 
 
 def lean_hooks_present() -> bool:

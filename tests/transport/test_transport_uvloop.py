@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from altcraft_balance.transport.aiohttp import AiohttpTransport
 from altcraft_balance.transport.sweep import Sweep
 from tests.transport.lanes import only_aiohttp
 
@@ -65,8 +66,9 @@ def test_the_first_look(run, tools, cut, warm, read):
 
 @only_aiohttp  # the other looks once, in the step that writes
 @pytest.mark.parametrize("cut", [1, 20, 45, len(STRAY)])
-def test_the_second_look(run, cut):
-    """A stray between taking and writing too."""
+def test_the_second_look(run, cut, monkeypatch):
+    """A stray between taking and writing too, where aiohttp's general client is asked."""
+    monkeypatch.setattr(AiohttpTransport, "_lean_way", lambda _: None)
     blind = [False, False]  # of the connection that is new, and of the taking
 
     def look(transport):

@@ -1,0 +1,80 @@
+"""The default transport's idle connections: how long they are kept, and which one is taken."""
+
+import asyncio
+
+import pytest
+
+from tests.transport.lanes import only_aiohttp
+from tests.transport.test_transport_direct_pool import answering, now
+
+pytestmark = [
+    only_aiohttp,
+    pytest.mark.filterwarnings("ignore::async_solipsism.ResolutionWarning"),
+]
+
+
+def test_an_idle_connection_is_closed_after_fifteen_seconds(simulated):
+    """Each at its own time, and one that was used meanwhile later."""
+    script = answering()
+
+    async def test(asker):
+        await asker.open()
+        began = now()
+        await asyncio.gather(asker.send(), asker.send())
+        await asyncio.sleep(10)
+        await asker.send()
+        await asyncio.sleep(20)
+        assert asker.idle == 0
+        assert [round(when - began) for when in script.ended] == [15, 25]
+
+    simulated(script, test)
+
+
+def test_one_timer_serves_all(simulated):
+    """None is made for a request on a connection that lay in the pool."""
+
+    async def test(asker):
+        await asker.open()
+        await asker.send()
+        loop, made = asyncio.get_running_loop(), []
+        real = loop.call_later
+        loop.call_later = lambda *given: made.append(given) or real(*given)
+        for _ in range(10):
+            await asker.send()
+        assert made == []
+
+    simulated(answering(), test)
+
+
+async def test_the_connection_that_was_used_last_is_taken_first(serve, ask):
+    """So that those which are not needed come to rest."""
+    server = await serve()
+    asker = await ask(server)
+    await asyncio.gather(*(asker.send() for _ in range(3)))
+    for _ in range(5):
+        await asker.send()
+    assert sorted(len(peer.requests) for peer in server.peers) == [1, 1, 6]
+
+
+async def test_a_connection_that_the_server_closed_is_passed_over_in_silence(serve, ask, tools):
+    """That is the end of its keep-alive, and no stray."""
+    server = await serve()
+    asker = await ask(server)
+    await asker.send()
+    server.peers[0].close()
+    await tools.turns()
+    assert not (await asker.send()).reused
+    assert asker.news == ["connected", "connected"]
+
+
+async def test_closing_closes_what_lies_there_and_what_would_come(serve, ask):
+    """A reply that ends as the transport is closed leaves no connection behind."""
+    server = await serve()
+    asker = await ask(server)
+    await asyncio.gather(asker.send(), asker.send())
+    pool = asker.transport._lean.pool
+    late = pool.take()
+    pool.close()
+    pool.lay_in(late)
+    assert asker.idle == asker.taken == 0
+    await asyncio.gather(*(peer.gone() for peer in server.peers))
