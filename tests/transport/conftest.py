@@ -1,4 +1,4 @@
-"""A raw TCP server that is told what to send and when, and transports that ask it."""
+"""Transports that ask a raw TCP server, which does what a test says."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,6 @@ import gc
 import json
 import logging
 import socket
-import struct
 import sys
 import time
 
@@ -16,165 +15,14 @@ import pytest
 
 from altcraft_balance.secret import HiddenBytes, HiddenStr
 from altcraft_balance.settings import ClientSettings, Timeouts
+from tests.hostile.authority import Authority
+from tests.hostile.peer import Peer
+from tests.hostile.replies import balance_of, reply
+from tests.hostile.server import RawServer
 from tests.lanes import LANES, idle_on, taken_on
-from tests.transport.authority import Authority
 
 TOKEN = "canary-token-5f1e"
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-
-
-def reply(body=b"", *headers, status="200 OK", version="1.1", length=True):
-    """A whole reply as bytes; `headers` are lines."""
-    lines = [f"HTTP/{version} {status}", *headers]
-    if length:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def balance_of(body):
-    """The right answer to the request with this body."""
-    return b"balance of " + body
-
-
-class Peer:
-    """The server's end of one connection, its socket read and written only when told so."""
-
-    def __init__(self, sock):
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = sock
-        self.received = b""
-        self.requests = []
-        self._readable = None
-
-    def send(self, data):
-        """Send at once: when this returns the bytes lie in the client's kernel buffer."""
-        assert self.sock.send(data) == len(data)
-
-    async def send_all(self, data):
-        await asyncio.get_running_loop().sock_sendall(self.sock, data)
-
-    async def request(self):
-        """The next whole request, as raw bytes; None at the end."""
-        while (end := self._end_of_request()) is None:
-            if not await self._receive():
-                return None
-        raw, self.received = self.received[:end], self.received[end:]
-        self.requests.append(raw)
-        return raw
-
-    async def _receive(self):
-        """Wait for bytes or the end, and whether there were bytes; `close` ends the wait."""
-        loop = asyncio.get_running_loop()
-        if self.sock.fileno() < 0:
-            return False
-        self._readable = loop.create_future()
-        loop.add_reader(self.sock, self._wake)
-        await self._readable
-        try:
-            data = self.sock.recv(65536)
-        except OSError:
-            return False
-        self.received += data
-        return bool(data)
-
-    def _wake(self):
-        if self._readable is not None and self.sock.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self.sock)
-        if self._readable is not None and not self._readable.done():
-            self._readable.set_result(None)
-
-    def _end_of_request(self):
-        head, blank, _ = self.received.partition(b"\r\n\r\n")
-        if not blank:
-            return None
-        end = len(head) + 4
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                end += int(line[15:])
-        return end if len(self.received) >= end else None
-
-    async def gone(self):
-        """Wait until the client has closed this connection; what it still sent is kept."""
-        while await self._receive():
-            pass
-
-    def close(self):
-        self._wake()  # before the descriptor goes, or the loop would watch a stranger's
-        self.sock.close()
-
-    def abort(self):
-        """Close with a reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
-
-
-class RawServer:
-    """Accepts on a loopback port and lets `script(peer)` play each connection.
-
-    Without a script every request gets its own right answer. `window` is the size of the
-    receive buffers: a small one keeps a client from writing a large request at once.
-    """
-
-    def __init__(self, script=None, *, window=None):
-        self.script = script or self.answer
-        self._window = window
-        self.peers = []
-        self._tasks = set()
-        self._came = asyncio.Event()
-
-    async def __aenter__(self):
-        self._sock = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self._sock.setblocking(False)
-        if self._window is not None:  # accepted sockets have it from this one
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window)
-        self.port = self._sock.getsockname()[1]
-        self.host = f"127.0.0.1:{self.port}"
-        self.url = f"http://{self.host}"
-        self._accepting = asyncio.create_task(self._accept())
-        return self
-
-    async def __aexit__(self, *_):
-        tasks = [self._accepting, *self._tasks]
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        for peer in self.peers:
-            peer.close()
-        self._sock.close()
-        calm = (asyncio.CancelledError, ConnectionError, type(None))
-        for result in results:
-            if not isinstance(result, calm):
-                raise result
-
-    async def _accept(self):
-        loop = asyncio.get_running_loop()
-        while True:
-            sock, _ = await loop.sock_accept(self._sock)
-            peer = Peer(sock)
-            self.peers.append(peer)
-            self._came.set()
-            self._tasks.add(asyncio.create_task(self.script(peer)))
-
-    async def peer(self, number):
-        """The connection with that number, from 0, once it is there."""
-        while len(self.peers) <= number:
-            self._came.clear()
-            await self._came.wait()
-        return self.peers[number]
-
-    async def answer(self, peer):
-        while (raw := await peer.request()) is not None:
-            await peer.send_all(reply(balance_of(raw.partition(b"\r\n\r\n")[2])))
-
-    async def requested(self, count):
-        """Wait until so many requests have come, on all connections together."""
-        while len(self.requests) < count:  # noqa: ASYNC110 - each turn of the loop may bring one
-            await asyncio.sleep(0)
-
-    @property
-    def requests(self):
-        return [raw for peer in self.peers for raw in peer.requests]
 
 
 class Asker:

@@ -9,18 +9,10 @@ import pytest
 
 from altcraft_balance.errors import ConnectionFailed, UnexpectedReply
 from altcraft_balance.transport.port import RawReply, SendFailed
+from tests.hostile.replies import chunked, head
 
 TEXT = b'{"error":0,"data":{"total_balance":"1200.50","active_balance":"1000"}}'
 CAP = 65_536
-
-
-def chunked(body, size=16):
-    parts = [body[n : n + size] for n in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-
-
-def head(*lines, status="200 OK", version="1.1"):
-    return "\r\n".join([f"HTTP/{version} {status}", *lines, "", ""]).encode()
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+"""Replies as bytes, whole or made wrong on purpose."""
+
+
+def head(*lines, status="200 OK", version="1.1"):
+    """What stands before a body; `lines` are headers."""
+    return "\r\n".join([f"HTTP/{version} {status}", *lines, "", ""]).encode()
+
+
+def chunked(body, size=16):
+    """`body` in chunks, and their end."""
+    parts = [body[n : n + size] for n in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def reply(body=b"", *headers, status="200 OK", version="1.1", length=True):
+    """A whole reply as bytes; `headers` are lines."""
+    lines = [f"HTTP/{version} {status}", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def balance_of(body):
+    """The right answer to the request with this body."""
+    return b"balance of " + body
