@@ -23,3 +23,14 @@ def reply(body=b"", *headers, status="200 OK", version="1.1", length=True):
 def balance_of(body):
     """The right answer to the request with this body."""
     return b"balance of " + body
+
+
+FRAMINGS = ("length", "chunked", "close")
+
+
+def framed(body, framing, encoding="identity"):
+    """A whole reply whose body ends by its length, its chunks, or the end of the connection."""
+    lines = () if encoding == "identity" else (f"Content-Encoding: {encoding}",)
+    if framing == "chunked":
+        return head(*lines, "Transfer-Encoding: chunked") + chunked(body, 40)
+    return reply(body, *lines, length=framing == "length")
