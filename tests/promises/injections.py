@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.matchings import ByCustomField, ByEmail, ByPhone, ByProfileId, RawMatching
@@ -62,39 +62,27 @@ def nasty(rng):
     return "".join(rng.choices(PIECES, k=rng.randint(1, 4)))
 
 
-def query_of(place, text, rng):
-    """A query with `text` in that place."""
-    email = ByEmail("a@example.com")
-    match place:
-        case "email":
-            return BalanceQuery(ByEmail(text if rng.random() < 0.2 else f"a{text}@example.com"))
-        case "phone":
-            return BalanceQuery(ByPhone(text if rng.random() < 0.5 else f"+7{text}"))
-        case "profile_id":
-            return BalanceQuery(ByProfileId(text))
-        case "field_name":
-            return BalanceQuery(ByCustomField(text, "value"))
-        case "field_value":
-            return BalanceQuery(ByCustomField("field", text))
-        case "currency":
-            return BalanceQuery(email, currency=CurrencyEid(text))
-        case "raw name":
-            return BalanceQuery(RawMatching({"matching": "email_sub", text: "value"}))
-        case "raw value":
-            return BalanceQuery(RawMatching({"matching": text, "email": text}))
-        case "extra name":
-            return BalanceQuery(email, extra={text: "value"})
-        case "extra value":
-            return BalanceQuery(email, extra={"further": text})
-        case _:
-            return BalanceQuery(email)
+def by_email(**options):
+    return BalanceQuery(ByEmail("a@example.com"), **options)
 
 
-IN_QUERY = (
-    *("email", "phone", "profile_id", "field_name", "field_value", "currency"),
-    *("raw name", "raw value", "extra name", "extra value"),
-)
-IN_CLIENT = ("token", "path", "header name", "header value", "user_agent", "host")
+#: Queries with a text in one of their places.
+IN_QUERY = {
+    "email": lambda text: BalanceQuery(ByEmail(f"a{text}@example.com")),
+    "phone": lambda text: BalanceQuery(ByPhone(f"+7{text}")),
+    "profile_id": lambda text: BalanceQuery(ByProfileId(text)),
+    "field_name": lambda text: BalanceQuery(ByCustomField(text, "value")),
+    "field_value": lambda text: BalanceQuery(ByCustomField("field", text)),
+    "currency": lambda text: by_email(currency=CurrencyEid(text)),
+    "raw name": lambda text: BalanceQuery(
+        RawMatching({"matching": "email_sub", f"n{text}": "value"})
+    ),
+    "raw value": lambda text: BalanceQuery(RawMatching({"matching": text, "email": text})),
+    "extra name": lambda text: by_email(extra={f"n{text}": "value"}),
+    "extra value": lambda text: by_email(extra={"further": text}),
+}
+IN_CLIENT = ("token", "path", "header name", "header value", "user_agent")
+PLACES = (*IN_QUERY, *IN_CLIENT)
 
 
 def settings_of(place, text, rng, url):
@@ -105,8 +93,6 @@ def settings_of(place, text, rng, url):
             settings["token"] = text
         case "path":
             url += "/" + text
-        case "host":
-            url = url.replace("127.0.0.1", "127.0.0.1" + text)
         case "header name":
             settings["headers"] = {text: "value"}
         case "header value":
@@ -139,7 +125,7 @@ def fields_meant(query, token, auth):
 def fields_sent(body):
     """All fields of a body as a parser that is not ours reads them; nothing may be nested."""
     if body.startswith(b"<"):
-        root = ElementTree.fromstring(body)
+        root = ET.fromstring(body)
         assert root.tag == "xml", root.tag
         assert not any(len(child) or child.attrib or child.tail for child in root)
         return [(child.tag, child.text) for child in root]
@@ -176,7 +162,7 @@ async def tried(server, place, rng):
     text = nasty(rng)
     try:
         url, settings = settings_of(place, text, rng, server.url)
-        query = query_of(place, text, rng)
+        query = IN_QUERY[place](text) if place in IN_QUERY else by_email()
         async with client_of(asked.lane, url, **settings) as client:
             await client.get_balance(query)
     except (ConfigurationError, InvalidQuery):
@@ -192,7 +178,7 @@ async def main():
     rng, counts, wrong = random.Random(asked.seed), Counter(), []
     async with RawServer(answers()) as server:
         for number in range(asked.cases):
-            place = (IN_QUERY + IN_CLIENT)[number % len(IN_QUERY + IN_CLIENT)]
+            place = PLACES[number % len(PLACES)]
             for word in await tried(server, place, rng):
                 known = word in {"refused", "sent"}
                 counts[word if known else "wrong"] += 1
@@ -203,7 +189,7 @@ async def main():
             for peer in server.peers:
                 peer.close()
             server.peers.clear()
-    unused = [place for place in IN_QUERY + IN_CLIENT if not counts[place]]
+    unused = [place for place in PLACES if not counts[place]]
     return {"counts": counts, "wrong": wrong, "never sent": unused}
 
 
