@@ -86,15 +86,16 @@ async def early_reply(peer):
 
 
 def endless(first, step):
-    """`first`, and then `step` again and again; without a step, silence."""
+    """`first`, and then `step` again and again; without a step, `first` to each request."""
+    if not step:
+        return answers(first)
 
     @ends_quietly
     async def script(peer):
         await peer.request()
         await peer.send_all(first)
-        while step:
+        while True:
             await peer.send_all(step)
-        await peer.gone()
 
     return script
 

@@ -10,13 +10,14 @@ import random
 from collections import Counter
 from xml.etree import ElementTree as ET
 
+from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.matchings import ByCustomField, ByEmail, ByPhone, ByProfileId, RawMatching
 from altcraft_balance.models import BalanceQuery, CurrencyEid
 from tests.hostile.behaviours import answers
 from tests.hostile.server import RawServer
 from tests.promises.child import answer, options_of
-from tests.promises.hostile import client_of
+from tests.promises.hostile import TOKEN
 
 PIECES = (
     *("\r\n", "\r", "\n", "\0", "\t", "\x0b", "\x0c", "\x1c", "\x7f", "\x85", "\u2028", "\ufeff"),
@@ -56,6 +57,9 @@ PIECES = (
     ),
 )
 HEADERS = ["host", "content-type", "accept", "user-agent", "accept-encoding", "content-length"]
+
+
+ALWAYS = {"token": TOKEN, "loyalty_program_id": 123, "retry": ONCE}
 
 
 def nasty(rng):
@@ -140,6 +144,10 @@ def headers_meant(settings):
     return sorted([*names, *(name.lower() for name in settings.get("headers") or {})])
 
 
+def value_of(line):
+    return line.partition(b": ")[2].decode("utf-8", "replace")
+
+
 def wrong_with(raw, query, settings):
     """What arrived that was not meant, in a word; None when there is nothing."""
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -151,7 +159,10 @@ def wrong_with(raw, query, settings):
     names = sorted(each.partition(b":")[0].decode("latin-1").lower() for each in headers)
     if names != headers_meant(settings):
         return "other headers"
-    token = settings.get("token", "canary-token-5f1e")
+    given = [*(settings.get("headers") or {}).values(), settings.get("user_agent")]
+    if not {each for each in given if each} <= {value_of(each) for each in headers}:
+        return "another value of a header"
+    token = settings.get("token", TOKEN)
     if fields_sent(body) != fields_meant(query, token, settings["auth"]):
         return "other fields"
     return None
@@ -163,7 +174,7 @@ async def tried(server, place, rng):
     try:
         url, settings = settings_of(place, text, rng, server.url)
         query = IN_QUERY[place](text) if place in IN_QUERY else by_email()
-        async with client_of(asked.lane, url, **settings) as client:
+        async with BalanceClient(url, transport=asked.lane, **ALWAYS | settings) as client:
             await client.get_balance(query)
     except (ConfigurationError, InvalidQuery):
         return ["refused"] if not server.requests else ["sent and then refused"]

@@ -8,6 +8,7 @@ that broke, at the same price. The server's work is in the same thread, and coun
 import pytest
 
 from altcraft_balance.errors import ConnectionFailed, UnexpectedReply
+from altcraft_balance.settings import Timeouts
 from tests.hostile.behaviours import HEAD_BOMBS, body_bombs, endless
 from tests.hostile.server import RawServer
 from tests.lanes import LANES
@@ -15,6 +16,7 @@ from tests.promises.hostile import PATIENT, client_of, cost_of, outcome_of
 
 MIB = 1 << 20
 CPU_S = 0.03
+SHORT = Timeouts(attempt_s=1, deadline_s=2)  # for what is not refused at all
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -46,11 +48,11 @@ async def say(stated, lane, bombs, is_right):
     wrong, peaks, seconds = [], [0], [0]
     for name, (first, step) in bombs.items():
         async with RawServer(endless(first, step)) as server:
-            async with client_of(lane, server.url, retry=PATIENT) as client:
+            async with client_of(lane, server.url, retry=PATIENT, timeouts=SHORT) as client:
                 outcome = await outcome_of(client)
                 requests = len(server.requests)
 
-            async with client_of(lane, server.url) as client:
+            async with client_of(lane, server.url, timeouts=SHORT) as client:
                 peak, cpu = await cost_of(lambda client=client: outcome_of(client))
         peaks.append(peak)
         seconds.append(cpu)
