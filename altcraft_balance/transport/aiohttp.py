@@ -72,6 +72,7 @@ class AiohttpTransport:
                 look=self._look,
                 connect=self._connect,
                 connect_s=settings.timeouts.connect_s,
+                max_body_bytes=settings.max_body_bytes,
                 ssl=context,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

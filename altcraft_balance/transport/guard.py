@@ -48,6 +48,9 @@ __all__ = [
     "make_connector",
 ]
 
+#: A head's most. What chunks add to a body's bytes on the wire is at most eight times the cap, more
+#: than chunks of a single byte take; the other transport has the same limits.
+HEAD_BYTES: Final = 16_384
 #: Set around a request that must have a connection of its own.
 FRESH: Final[ContextVar[bool]] = ContextVar("FRESH", default=False)
 
@@ -62,11 +65,13 @@ class WatchedConnection(ResponseHandler):
     Args:
         loop: as in `ResponseHandler`.
         look: looks for what has arrived on it.
+        most: how many bytes a reply may have on the wire.
 
     Attributes:
         pooled: it has lain in the pool, so that its other end may have gone.
         asked: a request has been written and its reply has not been taken yet.
         stray: something arrived while nothing was asked.
+        came: how many bytes of the reply have come.
         full: the last piece was as long as one can be, so that more may lie behind it unseen.
         lost: why the connection is no more, if it is and there is a reason.
     """
@@ -74,12 +79,13 @@ class WatchedConnection(ResponseHandler):
     pooled = False
     asked = False
     stray = False
+    came = 0
     full = False
     lost: BaseException | None = None
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, look: Look) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, look: Look, most: int) -> None:
         super().__init__(loop)
-        self._look = look
+        self._look, self._most = look, most
         self._looks: Callable[[], object] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -87,9 +93,13 @@ class WatchedConnection(ResponseHandler):
         if data and not self.asked:
             self.stray = True
         self.full = len(data) >= PIECE_BYTES
+        self.came += len(data)
         super().data_received(data)
         if self._exception is not None:  # aiohttp tells who waits for a head, not for a body
             self._break_body()
+        if self.came > self._most:  # no body grows of a chunk extension, which may be endless
+            self._break_body()
+            self.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let who waits for the rest of a body, or for a new connection, hear of it."""
@@ -140,12 +150,18 @@ class GuardedConnector(aiohttp.TCPConnector):
         look: Look,
         connect: Connect | None,
         connect_s: float,
+        max_body_bytes: int,
         **options: Any,
     ) -> None:
         super().__init__(limit=0, **options)
         self._tell = tell
         self._open, self._look, self._connect_s = connect, look, connect_s
-        self._factory = functools.partial(WatchedConnection, loop=self._loop, look=look)  # type: ignore[assignment]
+        self._factory = functools.partial(  # type: ignore[assignment]
+            WatchedConnection,
+            loop=self._loop,
+            look=look,
+            most=HEAD_BYTES + 8 * max_body_bytes,
+        )
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:
         if FRESH.get():
@@ -161,7 +177,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         return None
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        protocol.asked = False
+        protocol.asked, protocol.came = False, 0
         should_close = should_close or not protocol.may_be_kept()
         super()._release(key, protocol, should_close=should_close)
 
@@ -242,12 +258,25 @@ class GuardedBody(BytesPayload):
 
 
 def make_connector(
-    *, tell: Tell, look: Look, connect: Connect | None, connect_s: float, **options: Any
+    *,
+    tell: Tell,
+    look: Look,
+    connect: Connect | None,
+    connect_s: float,
+    max_body_bytes: int,
+    **options: Any,
 ) -> aiohttp.TCPConnector:
     """A connector without a limit of its own: the guarded one, or one that never reuses."""
     if not hooks_present():
         return aiohttp.TCPConnector(limit=0, force_close=True, **options)
-    return GuardedConnector(tell=tell, look=look, connect=connect, connect_s=connect_s, **options)
+    return GuardedConnector(
+        tell=tell,
+        look=look,
+        connect=connect,
+        connect_s=connect_s,
+        max_body_bytes=max_body_bytes,
+        **options,
+    )
 
 
 def hooks_present() -> bool:

@@ -56,7 +56,7 @@ class LeanPool:
         if self._closed or not protocol.may_be_kept():
             connection.close()
             return
-        protocol.asked = False
+        protocol.asked, protocol.came = False, 0
         self._idle.append((connection, self._loop.time()))
         if self._timer is None:
             self._timer = self._loop.call_later(_IDLE_S, self._end_rests)
