@@ -17,7 +17,7 @@ from altcraft_balance.models import BalanceQuery, CurrencyEid
 from tests.hostile.behaviours import answers
 from tests.hostile.server import RawServer
 from tests.promises.child import answer, options_of
-from tests.promises.hostile import TOKEN
+from tests.promises.hostile import ONCE, TOKEN
 
 PIECES = (
     *("\r\n", "\r", "\n", "\0", "\t", "\x0b", "\x0c", "\x1c", "\x7f", "\x85", "\u2028", "\ufeff"),
