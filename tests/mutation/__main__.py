@@ -8,7 +8,7 @@ import argparse
 import sys
 import time
 
-from tests.mutation.runner import run
+from tests.mutation.runner import forget, run
 from tests.mutation.score import lines_of, read_score, scored, unexplained, write_score
 from tests.mutation.targets import TARGETS
 
@@ -20,6 +20,8 @@ def main():
     targets = [t for t in TARGETS if t.module.startswith(asked.only)]
     if not targets:
         sys.exit(f"no module that is mutated begins with {asked.only!r}")
+    if asked.anew:
+        forget(targets)
     until = time.monotonic() + asked.seconds if asked.seconds else None
     try:
         run(targets, jobs=asked.jobs, until=until, say=_say)
@@ -41,6 +43,7 @@ def _asked():
     parser.add_argument("--only", default="", help="modules whose name begins so, as in codec/")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--seconds", type=float, help="begin no further one after so long")
+    parser.add_argument("--anew", action="store_true", help="forget what was tried before")
     return parser.parse_args()
 
 

@@ -6,7 +6,6 @@ alone: annotations, docstrings, decorators, `__all__`, and the wording of senten
 """
 
 import ast
-import copy
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -46,49 +45,50 @@ class Mutant:
     Attributes:
         line: where it is.
         change: what was there and what is there now; with the line it names the mutant.
-        source: the whole module with it.
     """
 
     line: int
     change: str
-    source: str
+    _original: str
+    _place: int
 
     @property
     def name(self):
         return f"{self.line}: {self.change}"
 
+    @property
+    def source(self):
+        """The whole module with it."""
+        tree = ast.parse(self._original)
+        node, changed = _ordered(tree)[self._place]
+        return ast.unparse(ast.fix_missing_locations(_Replacing(node, changed).visit(tree)))
+
 
 def mutants_of(source: str) -> Iterator[Mutant]:
     """All mutants of `source`, in the order of its lines; those with equal names are numbered."""
-    tree, seen = ast.parse(source), {}
-    for node, changed, said in sorted(_changes(tree), key=_line_of):
+    seen = {}
+    for place, (node, changed) in enumerate(_ordered(ast.parse(source))):
+        said = f"{_short(node)} -> {_short(changed)}"
         count = seen[node.lineno, said] = seen.get((node.lineno, said), 0) + 1
-        name = said if count == 1 else f"{said} ({count})"
-        yield Mutant(node.lineno, name, ast.unparse(_with(tree, node, changed)))
+        yield Mutant(node.lineno, said if count == 1 else f"{said} ({count})", source, place)
 
 
-def _line_of(change):
-    return change[0].lineno, change[0].col_offset
-
-
-def _with(tree, node, changed):
-    """A copy of `tree` with `changed` in the place of `node`."""
-    node._replacement = changed
-    twin = copy.deepcopy(tree)
-    del node._replacement
-    return ast.fix_missing_locations(_Replacing().visit(twin))
+def _ordered(tree):
+    return sorted(_changes(tree), key=lambda change: (change[0].lineno, change[0].col_offset))
 
 
 class _Replacing(ast.NodeTransformer):
+    def __init__(self, node, changed):
+        self._node, self._changed = node, changed
+
     def visit(self, node):
-        found = getattr(node, "_replacement", None)
-        return found if found is not None else self.generic_visit(node)
+        return self._changed if node is self._node else self.generic_visit(node)
 
 
 def _changes(tree):
     for node in _living(tree):
         for changed in _changed(node):
-            yield node, changed, f"{_short(node)} -> {_short(changed)}"
+            yield node, changed
 
 
 def _short(node):

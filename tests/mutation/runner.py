@@ -1,7 +1,7 @@
 """Hands the mutants to workers, each in a copy of the tree of its own, and keeps what came.
 
-Nothing in the tree itself is changed. What a mutant came to is written at once, for this source and
-these tests, so that a run can be stopped at any moment and the next one goes on from there.
+Nothing in the tree itself is changed. What a mutant came to is written at once, so that a run can
+be stopped at any moment and the next one goes on from there.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from tests.fast import fast_environment
 from tests.mutation.operators import mutants_of
 from tests.promises.table import ROOT
 
-__all__ = ["RESULTS", "Worker", "known", "run", "state_of"]
+__all__ = ["RESULTS", "Worker", "forget", "known", "run"]
 
 RESULTS = ROOT / "tests" / "mutation" / "results"
 _LEAST_LIMIT_S = 30
@@ -60,13 +60,17 @@ class Worker:
         self._process.wait()
 
 
-def state_of(target):
-    """The source and its tests in one word: another one makes earlier results worthless."""
-    paths = [target.path, *(ROOT / test for test in target.tests)]
+def _hashed(*paths):
     whole = hashlib.sha256()
     for path in paths:
         whole.update(path.read_bytes())
     return whole.hexdigest()[:16]
+
+
+def _state_of(target):
+    """The module and its tests as they are, each in one word."""
+    tests = _hashed(*(ROOT / test for test in target.tests))
+    return {"module": _hashed(target.path), "tests": tests}
 
 
 def _file_of(target):
@@ -74,13 +78,27 @@ def _file_of(target):
 
 
 def known(target):
-    """What came of the target's mutants in earlier runs, by name."""
-    file = _file_of(target)
+    """What came of the target's mutants in earlier runs, by name.
+
+    Another module makes all of it worthless; other tests only what survived, since tests are
+    there to grow. `--anew` forgets both.
+    """
+    file, state = _file_of(target), _state_of(target)
     if not file.exists():
         return {}
     entries = map(json.loads, file.read_text("utf-8").splitlines())
-    state = state_of(target)
-    return {entry["mutant"]: entry for entry in entries if entry["state"] == state}
+    return {
+        entry["mutant"]: entry
+        for entry in entries
+        if entry["module"] == state["module"]
+        and (entry["code"] != 0 or entry["tests"] == state["tests"])
+    }
+
+
+def forget(targets):
+    """Drop what earlier runs came to."""
+    for target in targets:
+        _file_of(target).unlink(missing_ok=True)
 
 
 def run(targets, *, jobs, until=None, say):
@@ -128,6 +146,6 @@ def _try(worker, target, mutant, limit_s, say):
     came = worker.ask(target, mutant.source, limit_s)
     if came["code"] == 0:
         say(f"survived: {target.module}:{mutant.name}")
-    entry = {"state": state_of(target), "mutant": mutant.name} | came
+    entry = _state_of(target) | {"mutant": mutant.name} | came
     with _file_of(target).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")

@@ -52,10 +52,10 @@ def mutated_by(chance):
     if chance.random() < 0.1:
         return b"".join(chance.choices(PIECES, k=chance.randrange(20)))
     body = bytearray(chance.choice(chance.choice((BODIES, SUCCESSES))))
-    for _ in range(chance.choice((1, 1, 1, 2, 3, 4))):
+    for _ in range(chance.choice((0, 1, 1, 2, 3, 4))):
         start = chance.randint(0, len(body))
         piece = chance.choice(PIECES) if chance.random() < 0.7 else chance.randbytes(2)
         if chance.random() < 0.1:  # a stretch of the reply itself stands there again
             piece = bytes(body[start // 2 : start])
-        body[start : start + chance.randrange(13)] = piece
+        body[start : start + chance.randrange(chance.choice((1, 3, 13)))] = piece
     return bytes(body[: chance.randint(0, len(body))] if chance.random() < 0.1 else body)
