@@ -22,7 +22,7 @@ from tests.promises.table import ROOT
 __all__ = ["RESULTS", "Worker", "forget", "known", "run"]
 
 RESULTS = ROOT / "tests" / "mutation" / "results"
-_LEAST_LIMIT_S = 30
+_LEAST_LIMIT_S = 20
 _COPIED = ("altcraft_balance", "tests", "pyproject.toml", "README.md", "CHANGELOG.md")
 _UNWANTED = shutil.ignore_patterns("__pycache__", "results", ".*")
 
@@ -135,11 +135,11 @@ def _work(folder, waiting, until, say):
 
 
 def _limit_of(worker, target):
-    """How long a mutant may take; what takes longer does not end, or is unusable."""
+    """How much CPU a mutant may take; what takes more does not end, or is unusable."""
     came = worker.ask(target, None, 600)
     if came["code"] != 0:
         raise RuntimeError(f"the tests of {target.module} fail before anything is changed: {came}")
-    return max(_LEAST_LIMIT_S, 6 * came["took_s"])
+    return max(_LEAST_LIMIT_S, 4 * came["took_s"])
 
 
 def _try(worker, target, mutant, limit_s, say):
