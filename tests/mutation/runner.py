@@ -77,11 +77,12 @@ def _file_of(target):
     return RESULTS / f"{target.module.replace('/', '-')}l"
 
 
-def known(target):
+def known(target, *, with_stale=False):
     """What came of the target's mutants in earlier runs, by name.
 
-    Another module makes all of it worthless; other tests only what survived, since tests are
-    there to grow. `--anew` forgets both.
+    Another module makes all of it worthless. What survived other tests is stale: it is tried
+    again, and counts as a survivor until then. What they killed stays killed, since tests are
+    there to grow; `--anew` forgets that as well.
     """
     file, state = _file_of(target), _state_of(target)
     if not file.exists():
@@ -91,7 +92,7 @@ def known(target):
         entry["mutant"]: entry
         for entry in entries
         if entry["module"] == state["module"]
-        and (entry["code"] != 0 or entry["tests"] == state["tests"])
+        and (with_stale or entry["code"] != 0 or entry["tests"] == state["tests"])
     }
 
 

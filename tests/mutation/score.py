@@ -18,7 +18,7 @@ SURVIVORS = ROOT / "tests" / "mutation" / "survivors.json"
 
 def scored(target):
     """The target's line: how many mutants, tried, killed, and the survivors' names."""
-    results = known(target)
+    results = known(target, with_stale=True)
     mutants = list(mutants_of(target.path.read_text("utf-8")))
     tried = [m for m in mutants if m.name in results]
     survivors = [m.name for m in tried if results[m.name]["code"] == 0]
