@@ -20,7 +20,7 @@ __all__ = ["MAX_ELEMENTS", "BadEnvelope", "Envelope", "NotAnEnvelope", "open_env
 #: An envelope has six elements. What has more than this many is refused before it is parsed,
 #: and since nothing nests deeper than it has elements, this bounds the depth as well.
 MAX_ELEMENTS: Final = 256
-_CODE = re.compile(r"(?:0|-?[1-9][0-9]{0,8})\Z")
+_CODE = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\Z")
 
 
 class NotAnEnvelope(Exception):

@@ -107,3 +107,24 @@ def test_any_value_without_floats_is_read_unchanged(value, ascii_only):
     body = json.dumps(value, ensure_ascii=ascii_only).encode()
     slow = json.loads(body, parse_int=str)
     assert codec.read(body) in (value, slow)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['{"a":"b","c":{"d":["e",{"f":null}],"g":1}}', '{"a":true,"b":[],"c":{}}', "{}", '{"a":["b"]}'],
+)
+def test_what_the_fast_parser_reads_faithfully_is_not_read_twice(source, monkeypatch):
+    """The slow parser is asked only where there is a float, an escape or a key too few."""
+    monkeypatch.setattr(codec, "_read_slowly", None)
+    assert codec.read(source.encode()) == json.loads(source)
+
+
+def test_the_257th_bracket_is_one_too_many():
+    """Wide or deep."""
+
+    def body(brackets):
+        return b'{"a":[' + b",".join([b"[]"] * (brackets - 2)) + b"]}"
+
+    assert len(codec.read(body(256))["a"]) == 254
+    with pytest.raises(BadEnvelope, match="more elements"):
+        codec.read(body(257))

@@ -375,3 +375,35 @@ def test_a_failed_reply_leaves_no_garbage_behind(body, outcome):
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [(401, "is the token right?"), (402, "tariff allows"), (403, "may this token"), (400, None)],
+)
+def test_a_code_that_setup_explains_says_what_to_look_at(code, hint, failure):
+    """Beside the platform's own words; a code that explains itself has none."""
+    message = str(failure(error_of(code, "No")))
+    after = message.partition("(HTTP 200)")[2]
+    assert hint in after if hint else not after
+
+
+def test_the_names_of_fields_are_not_taken_for_secrets(failure):
+    """What is hidden are values: the words `email` and `custom` may stand in a sentence."""
+    assert failure(error_of(400, "no such email, custom or card")).text.endswith("custom or card")
+    one = RequestEncoder(HiddenStr(TOKEN), loyalty_program_id=1)
+    wire = one.encode(BalanceQuery(ByCustomField("card", "4711")))
+    text = "custom field card has no 4711"
+    assert failure(error_of(400, text), to=wire).text == "custom field card has no ***"
+
+
+@pytest.mark.parametrize("first", ["X", "n", "\x0b", "\u00a0"])
+def test_only_blanks_and_a_bom_may_stand_before_the_reply(first, failure):
+    """Anything else before it makes it a text that is no envelope."""
+    assert "neither JSON nor XML" in str(failure(first.encode() + SUCCESS))
+
+
+def test_a_long_content_type_is_cut(failure):
+    """At 80 characters."""
+    message = str(failure(b"", headers={"content-type": "x" * 100}))
+    assert message.endswith(f"({'x' * 80}, 0 bytes)")

@@ -223,3 +223,21 @@ def test_what_is_kept_of_the_last_request_is_not_taken_for_another():
         for eid in ("x", "y", "x")
     ]
     assert eids == ["x", "y", "x"]
+
+
+def test_the_token_goes_into_the_body_if_nothing_is_said():
+    """And nowhere else."""
+    wire = RequestEncoder(HiddenStr("abc123def456"), loyalty_program_id=1).encode(
+        BalanceQuery(ByEmail("a@b"))
+    )
+    assert json.loads(wire.body)["token"] == "abc123def456"
+    assert "Authorization" not in wire.headers
+
+
+def test_a_program_that_was_asked_for_before_is_not_encoded_again():
+    """Programs may alternate: what comes before the member's fields is kept for each."""
+    one = encoder()
+    queries = [BalanceQuery(ByEmail("a@b"), loyalty_program_id=program) for program in (1, 2)]
+    heads = [one._head(query.loyalty_program_id, None) for query in queries]
+    assert [one._head(query.loyalty_program_id, None) for query in queries] == heads
+    assert all(one._head(n, None) is head for n, head in enumerate(heads, 1))

@@ -113,3 +113,14 @@ def test_every_sample_is_complete():
     assert {path.name for case in REQUESTS + REPLIES for path in case.iterdir()} == known
     assert all(len(list(case.iterdir())) == 3 for case in REQUESTS)
     assert all((case / "json.bin").exists() == (case / "xml.bin").exists() for case in REPLIES)
+
+
+@pytest.mark.parametrize("syntax", ["json", "xml"])
+def test_a_reply_may_come_in_the_format_that_was_not_asked_for(syntax, outcome):
+    """Whichever format the request has, each reply gives what it gives to the other one."""
+    asked = ByEmail("user@example.com")
+    encoder = RequestEncoder(HiddenStr("abc123def456"), loyalty_program_id=123, format=syntax)
+    wire = encoder.encode(BalanceQuery(asked, currency=CurrencyEid("starts")))
+    for case in REPLIES:
+        for body in sorted(case.glob("*.bin")):
+            assert outcome(body.read_bytes(), to=wire) == outcome(body.read_bytes()), case.name

@@ -238,3 +238,27 @@ def test_hidden_types_are_what_they_hide():
 def test_redact_hides_values_and_leaves_the_rest(text, values, clean):
     """Any value, in any case; a short one only where it stands alone."""
     assert redact(text, values) == clean
+
+
+def test_a_copy_of_a_secret_is_that_secret(secret):
+    """Copies are no second place where the token lies."""
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy(Holder(secret)).token is secret
+
+
+@pytest.mark.parametrize(("value", "has_advice"), [("", True), ("a b", False)])
+def test_who_has_no_token_is_told_to_give_one(value, has_advice):
+    """Who has a wrong one is told only what is wrong with it."""
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(value)
+    assert str(caught.value).endswith(": give the account's API token") is has_advice
+    assert has_advice or str(caught.value).endswith("in it")
+
+
+def test_a_secret_in_trouble_has_no_value(tmp_path, monkeypatch):
+    """Whoever looks it up without a raise gets an empty text and the reason."""
+    monkeypatch.setenv("THE_TOKEN", "two words")
+    assert Secret.from_env("THE_TOKEN").look_up() == ("", "has blanks or control characters in it")
+    value, trouble = Secret.from_file(tmp_path / "none").look_up()
+    assert value == ""
+    assert trouble.startswith("cannot be read")
