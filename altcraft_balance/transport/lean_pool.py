@@ -57,9 +57,10 @@ class LeanPool:
             connection.close()
             return
         protocol.asked, protocol.came = False, 0
-        self._idle.append((connection, self._loop.time()))
+        until = self._loop.time() + _IDLE_S
+        self._idle.append((connection, until))
         if self._timer is None:
-            self._timer = self._loop.call_later(_IDLE_S, self._end_rests)
+            self._timer = self._loop.call_at(until, self._end_rests, until)
 
     def close(self) -> None:
         """Close all of them, and keep none that comes later."""
@@ -69,10 +70,11 @@ class LeanPool:
         while self._idle:
             self._idle.pop()[0].close()
 
-    def _end_rests(self) -> None:
+    def _end_rests(self, when: float) -> None:
         """Close those that have been idle for long enough, and come again for the next."""
-        self._timer, now = None, self._loop.time()
-        while self._idle and now >= self._idle[0][1] + _IDLE_S:
+        self._timer, now = None, max(when, self._loop.time())  # loops fire a little early
+        while self._idle and self._idle[0][1] <= now:
             self._idle.popleft()[0].close()
         if self._idle:
-            self._timer = self._loop.call_at(self._idle[0][1] + _IDLE_S, self._end_rests)
+            until = self._idle[0][1]
+            self._timer = self._loop.call_at(until, self._end_rests, until)

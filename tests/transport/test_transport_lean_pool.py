@@ -1,9 +1,11 @@
 """The default transport's idle connections: how long they are kept, and which one is taken."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
+from altcraft_balance.transport.lean_pool import LeanPool
 from tests.transport.lanes import only_aiohttp
 from tests.transport.test_transport_direct_pool import answering, now
 
@@ -37,11 +39,11 @@ def test_one_timer_serves_all(simulated):
         await asker.open()
         await asker.send()
         loop, made = asyncio.get_running_loop(), []
-        real = loop.call_later
-        loop.call_later = lambda *given: made.append(given) or real(*given)
+        real = loop.call_at
+        loop.call_at = lambda *given, **more: made.append(given) or real(*given, **more)
         for _ in range(10):
             await asker.send()
-        assert made == []
+        assert [given for given in made if "_end_rests" in repr(given)] == []
 
     simulated(answering(), test)
 
@@ -78,3 +80,18 @@ async def test_closing_closes_what_lies_there_and_what_would_come(serve, ask):
     pool.lay_in(late)
     assert asker.idle == asker.taken == 0
     await asyncio.gather(*(peer.gone() for peer in server.peers))
+
+
+def test_a_loop_that_fires_early_closes_what_is_due(lane):  # only the default's pool
+    """Loops do, by up to their clock's resolution: else the timer would be set again and again."""
+    made, closed = [], []
+    loop = SimpleNamespace(
+        time=lambda: 100.0, call_at=lambda when, *rest: made.append((when, *rest))
+    )
+    protocol = SimpleNamespace(may_be_kept=lambda: True)
+    pool = LeanPool(loop, lambda _: None)
+    pool.lay_in(SimpleNamespace(protocol=protocol, close=lambda: closed.append(1)))
+    loop.time = lambda: 114.9999
+    ((when, fire, *given),) = made
+    fire(*given)
+    assert (when, closed, len(made)) == (115.0, [1], 1)
