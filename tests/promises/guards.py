@@ -31,7 +31,6 @@ def guard(row, name, file, find, put, *more, only=""):
 
 
 _LOOK = ("transport/look.py", "return functools.partial(poll.poll, 0)", "return bool")
-_GATE = "if wait_s := self.gate.closed_s(now) if paced else self.gate.wait_s(now):"
 
 GUARDS = [
     guard(1, "idle connections are looked at: aiohttp", *_LOOK, only="stray and aiohttp"),
@@ -61,10 +60,10 @@ GUARDS = [
     ),
     guard(
         4,
-        "the breaker opens",
+        "probes come one by one, and rarer and rarer",
         "policy/breaker.py",
-        "if self.failures < FAILURES_TO_OPEN and not silent:",
-        "if self.failures >= 0:",
+        "self._probe_at = now + probe_after_s(now - self._opened_at, draw)",
+        "self._probe_at = now + 0.2",
         only="storm",
     ),
     guard(
@@ -77,10 +76,10 @@ GUARDS = [
     ),
     guard(
         6,
-        "one gate for everybody",
-        "session/traffic.py",
-        _GATE,
-        "if wait_s := 0.0:",
+        "the gate stays closed for as long as the server asks",
+        "policy/gate.py",
+        "until = now + asked_s + ",
+        "until = now + asked_s / 2 + ",
         only="quota and not quota_known",
     ),
     guard(
@@ -284,7 +283,7 @@ GUARDS = [
         "a run is locked",
         "refresh/state/lock.py",
         "        fcntl.flock(descriptor,",
-        "        print(end=str(descriptor)[:0]) or (lambda *_: None)(descriptor,",
+        "        os.fstat(descriptor), (",
         only="exactly_one",
     ),
     guard(

@@ -109,16 +109,19 @@ class Scratch:
         tests = [*(f"tests/promises/{name}" for name in files), "-k", one.only]
         if whole_first and (failing := self._failing_whole(tests)):
             return False, f"fails anyway: {failing}"
+        failing, trouble = "", "it survives"
         before = {file: (self.folder / LIBRARY / file).read_bytes() for file, *_ in one.edits}
         try:
             for file, find, put in one.edits:
                 path = self.folder / LIBRARY / file
                 path.write_text(path.read_text("utf-8").replace(find, put), "utf-8")
             failing = self._failing(tests)
+        except RuntimeError as error:
+            trouble = str(error)
         finally:
             for file, text in before.items():
                 (self.folder / LIBRARY / file).write_bytes(text)
-        return bool(failing), failing or "it survives"
+        return bool(failing), failing or trouble
 
     def _failing_whole(self, tests):
         key = tuple(tests)
@@ -130,7 +133,7 @@ class Scratch:
         """The first test that fails; "" when all pass.
 
         Raises:
-            RuntimeError: pytest could not run them.
+            RuntimeError: pytest could not run them, since the library cannot be imported, say.
         """
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:randomly"]
         process = subprocess.Popen(
@@ -154,9 +157,10 @@ class Scratch:
         if process.returncode == 1 and found:
             return found[1]
         if process.returncode != 0:
-            raise RuntimeError(f"pytest ended with {process.returncode}:\n{said[-2000:]}")
+            raise RuntimeError(f"pytest ended with {process.returncode}: {said[-500:]}")
         return ""
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started ends, too
     sys.exit(main())

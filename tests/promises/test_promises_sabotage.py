@@ -59,6 +59,16 @@ def test_what_survives_is_said(capsys, monkeypatch):
     assert "1 of 2 were caught" in said
 
 
+def test_a_library_that_cannot_be_imported_is_not_caught(capsys, monkeypatch):
+    """Such a patch proves nothing about the test."""
+    broken = guard(
+        8, "broken", "policy/backoff.py", "def probe_after_s", "1 / 0\ndef probe_after_s"
+    )
+    monkeypatch.setattr("tests.promises.sabotage.GUARDS", [broken])
+    assert main(["--row", "8", "--broken-only"]) == 1
+    assert "PYTEST ENDED WITH" in capsys.readouterr().out
+
+
 def test_what_fails_anyway_catches_nothing(tmp_path, capsys):
     """It is told apart, since it would fail for any guard."""
     jitter = next(one for one in GUARDS if one.row == "8")
