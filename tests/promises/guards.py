@@ -76,10 +76,10 @@ GUARDS = [
     ),
     guard(
         6,
-        "the gate stays closed for as long as the server asks",
-        "policy/gate.py",
-        "until = now + asked_s + ",
-        "until = now + asked_s / 2 + ",
+        "a batch learns the server's rate",
+        "session/traffic.py",
+        "limit = self.rate.limit(now)\n",
+        "limit = math.inf\n",
         only="quota and not quota_known",
     ),
     guard(
@@ -174,7 +174,7 @@ GUARDS = [
         "compressed data must come to its end",
         "transport/inflate.py",
         "        if not member.eof:",
-        "        if not whole:",
+        "        if member is None:",
     ),
     guard(
         18,
