@@ -76,6 +76,8 @@ class BalanceClient:
         max_body_bytes: the largest reply that is read, decoded.
         allow_http: allow plain ``http`` to hosts other than this machine.
         single_flight: single calls that ask the same thing share a request that has not left yet.
+        save_bad: a folder that keeps up to a hundred unexpected replies for a bug report, with
+            ``***`` for the token and whatever was asked.
         on_event: is called with every event of `telemetry.events`, on the loop.
 
     Raises:
@@ -108,6 +110,7 @@ class BalanceClient:
         max_body_bytes: int = 65536,
         allow_http: bool = False,
         single_flight: bool = False,
+        save_bad: Path | None = None,
         on_event: Listener | None = None,
     ) -> None:
         # Hidden before anything can raise: frames show their locals.
@@ -136,6 +139,7 @@ class BalanceClient:
             max_body_bytes=max_body_bytes,
             allow_http=allow_http,
             single_flight=single_flight,
+            save_bad=save_bad,
         )
         if on_event is not None and not callable(on_event):
             raise ConfigurationError("on_event must be a callable that takes an event")

@@ -95,6 +95,7 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "BURST": ("limits.burst", _number),
     "ADAPTIVE": ("limits.adaptive", _truth),
     "SINGLE_FLIGHT": ("single_flight", _truth),
+    "SAVE_BAD": ("save_bad", _plain),
 }
 
 #: The same of a `SharedRate`, which is made when one of these is set.

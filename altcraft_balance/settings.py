@@ -204,6 +204,11 @@ def _files(_: object, attribute: Any, value: Any) -> None:
         raise ConfigurationError(f"{attribute.name} must be a path, or a pair of two")
 
 
+def _folder(_: object, attribute: Any, value: Any) -> None:
+    if value is not None and not (isinstance(value, str | os.PathLike) and os.fspath(value)):
+        raise ConfigurationError(f"{attribute.name} must be the path of a folder")
+
+
 def _transport(settings: ClientSettings, _: object, value: Any) -> None:
     if isinstance(value, str):
         choice("transport", value, get_args(Lane))
@@ -254,6 +259,7 @@ class ClientSettings:
     max_body_bytes: int = field(default=65536, validator=whole(256))
     allow_http: bool = field(default=False, validator=yes_or_no)
     single_flight: bool = field(default=False, validator=yes_or_no)
+    save_bad: Path | None = field(default=None, validator=_folder)
     url: str = field(init=False)
 
     def __repr__(self) -> str:

@@ -174,3 +174,38 @@ class PostgresServer(Server):
         own = self.process.pid
         children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
         return [own, *map(int, children)]
+
+
+class TinyProxy(Server):
+    """A forward proxy; with `credentials`, such as ``me:secret``, for nobody else."""
+
+    def __init__(self, credentials=""):
+        super().__init__()
+        self.credentials = credentials
+        userinfo = f"{credentials}@" if credentials else ""
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{userinfo}{self.host}"
+
+    @staticmethod
+    def missing():
+        return "" if shutil.which("tinyproxy") else "tinyproxy is not installed"
+
+    def prepare(self):
+        lines = [f"Port {self.port}", "Listen 127.0.0.1", "Timeout 30", "LogLevel Connect"]
+        if self.credentials:
+            lines.append("BasicAuth " + self.credentials.replace(":", " "))
+        (self.home / "conf").write_text("\n".join(lines) + "\n")
+
+    def command(self):
+        return ["tinyproxy", "-d", "-c", str(self.home / "conf")]
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def tunnels(self):
+        """How many connections it was asked to carry through."""
+        return self.said().count("): CONNECT ")

@@ -84,6 +84,7 @@ def get(
     attempt_timeout: options.AttemptTimeout = None,
     max_attempts: options.MaxAttempts = None,
     request_ids: options.RequestIds = None,
+    save_bad: options.SaveBad = None,
     rate: options.Rate = None,
     time_zone: options.TimeZone = None,
     rate_store: options.RateStore = None,

@@ -46,6 +46,7 @@ _VARIABLES: Final = {
     "proxy": "PROXY",
     "trust_env": "TRUST_ENV",
     "transport": "TRANSPORT",
+    "save_bad": "SAVE_BAD",
     "rate": "RATE_PER_S",
     "rate_store": "RATE_STORE",
     "rate_name": "RATE_NAME",

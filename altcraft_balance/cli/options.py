@@ -31,6 +31,7 @@ __all__ = [
     "RateWorkers",
     "RequestIds",
     "RowDeadline",
+    "SaveBad",
     "TimeZone",
     "TokenFile",
     "Transport",
@@ -162,6 +163,15 @@ MaxAttempts: TypeAlias = Annotated[
 RequestIds: TypeAlias = Annotated[
     bool | None,
     _asking("--request-ids", None, "REQUEST_IDS", "Send a Request-ID with every attempt."),
+]
+SaveBad: TypeAlias = Annotated[
+    str | None,
+    _asking(
+        "--save-bad",
+        "FOLDER",
+        "SAVE_BAD",
+        "Keep unexpected replies for a bug report, up to 100, with *** for what was asked.",
+    ),
 ]
 Rate: TypeAlias = Annotated[
     str | None,

@@ -102,6 +102,7 @@ def refresh(
     attempt_timeout: options.AttemptTimeout = None,
     max_attempts: options.MaxAttempts = None,
     request_ids: options.RequestIds = None,
+    save_bad: options.SaveBad = None,
     concurrency: options.Concurrency = None,
     rate: options.Rate = None,
     rate_store: options.RateStore = None,

@@ -14,6 +14,7 @@ from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import Balance
 from altcraft_balance.policy.retry_after import read_retry_after
+from altcraft_balance.session.bad_replies import BadReplies
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.telemetry.events import AttemptEnded
 from altcraft_balance.transport.port import RawReply
@@ -30,9 +31,9 @@ def with_id(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def understood(
-    settings: ClientSettings, wire: WireRequest, raw: RawReply
+    settings: ClientSettings, wire: WireRequest, raw: RawReply, keep: BadReplies | None = None
 ) -> Balance | AltcraftBalanceError:
-    """The balance in the reply to `wire`, or the error that it is."""
+    """The balance in the reply to `wire`, or the error that it is; `keep` looks at the latter."""
     now = datetime.now(UTC)
     if (balance := read_usual(wire, raw.status, raw.headers, raw.body, now)) is not None:
         return balance
@@ -45,6 +46,8 @@ def understood(
             wire, raw.status, raw.headers, raw.body, now, retry_after_s, settings.not_a_member
         )
     except AltcraftBalanceError as error:
+        if keep is not None:
+            keep.look(wire, raw, error)
         return error.with_traceback(None)
 
 

@@ -268,7 +268,7 @@ class Lookup:
                         wire.body, headers, limit_s=limit_s, fresh=fresh
                     )
                     status, reused = raw.status, raw.reused
-                    result = understood(settings, wire, raw)
+                    result = understood(settings, wire, raw, session.bad_replies)
                 except SendFailed as failed:
                     result, reused = failed.error, failed.reused and not failed.began
                 if session.emit is not None:

@@ -17,6 +17,7 @@ from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, Configur
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.pace.store import open_store
 from altcraft_balance.session.admission import Admission
+from altcraft_balance.session.bad_replies import BadReplies
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.counts import Counts
 from altcraft_balance.session.ended import Ended
@@ -83,6 +84,7 @@ class Session:
         self._shared_pace: SharedPace | None = None
         self.witness = Witness(self)
         self.flights = SingleFlight(self) if settings.single_flight else None
+        self.bad_replies = None if settings.save_bad is None else BadReplies(settings.save_bad)
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────
 
@@ -124,6 +126,8 @@ class Session:
 
     async def _get_ready(self, warm: int) -> None:
         await self.tokens.open()
+        if self.bad_replies is not None:
+            await self.bad_replies.open()
         await self._open_pace()
         try:
             await self.transport.open(warm=warm)
@@ -195,6 +199,8 @@ class Session:
         try:
             await self.transport.aclose()
         finally:
+            if self.bad_replies is not None:
+                await self.bad_replies.aclose()
             if self._shared_pace is not None:
                 await self._shared_pace.aclose()
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -32,6 +33,8 @@ from altcraft_balance.transport.tls import build_context
 from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, is_broken, parsed_url
 
 __all__ = ["AiohttpTransport"]
+
+_WANTS_CREDENTIALS: Final = frozenset({401, 407})  # tinyproxy says 401 to wrong ones
 
 
 class AiohttpTransport:
@@ -213,12 +216,26 @@ class AiohttpTransport:
                 # The status says enough without the page; it must not be lost with it.
                 return RawReply(response.status, response.headers, b"", asked.reused)
             error = self._unusable(trouble, response.status)
+        except aiohttp.ClientPayloadError:
+            if not self._is_refused_by_proxy(response.status):
+                raise
+            return RawReply(response.status, response.headers, b"", asked.reused)
         finally:
             if response.connection is not None:  # not whole, or 101: of no further use
                 response.close()
             elif isinstance(asked, GuardedBody):
                 _let_go_of_broken(response, asked)
         raise SendFailed(error, reused=asked.reused, began=True)
+
+    def _is_refused_by_proxy(self, status: int) -> bool:
+        """Whether it wants other credentials: its page, cut short or not, says no more than that.
+
+        One that hangs up on a request which it has not read, as tinyproxy does, cuts its own page
+        short. Of any other status the page may be an envelope, and half of it is trouble.
+        """
+        return status in _WANTS_CREDENTIALS and (
+            self._proxy is not None or self._settings.trust_env
+        )
 
     def _unusable(self, trouble: TooLarge | CannotDecode, status: int) -> AltcraftBalanceError:
         if isinstance(trouble, CannotDecode):

@@ -49,6 +49,7 @@ READ = [
     ("BURST", "2.5", 2.5),
     ("ADAPTIVE", "no", False),
     ("SINGLE_FLIGHT", "yes", True),
+    ("SAVE_BAD", "bad/", "bad/"),
 ]
 
 
