@@ -23,11 +23,34 @@ def pytest_addoption(parser):
         metavar="FILE",
         help="where the table of promises goes as JSON; pytest's cache has it otherwise",
     )
+    parser.addoption(
+        "--loop",
+        choices=("asyncio", "uvloop"),
+        default="asyncio",
+        help="on which event loop the asynchronous tests run",
+    )
+
+
+class OnUvloop:
+    """A plug-in by which pytest-asyncio's tests run on uvloop."""
+
+    def pytest_asyncio_loop_factories(self):
+        import uvloop
+
+        return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_configure(config):
-    """Here too: with pytest-xdist the session that draws the table collects no test."""
+    """The table here too: with pytest-xdist the session that draws it collects no test."""
     config.pluginmanager.register(PromiseTable(config), "promise-table")
+    if config.getoption("loop") == "uvloop":
+        config.pluginmanager.register(OnUvloop())
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that parallel workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
