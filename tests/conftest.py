@@ -1,8 +1,11 @@
 """Settings of the whole suite."""
 
+import tempfile
+
 import pytest
 from hypothesis import settings
 
+from tests.alone import turn
 from tests.promises.table import PromiseTable
 from tests.servers import PostgresServer, running
 
@@ -45,6 +48,26 @@ def pytest_configure(config):
     config.pluginmanager.register(PromiseTable(config), "promise-table")
     if config.getoption("loop") == "uvloop":
         config.pluginmanager.register(OnUvloop())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """A folder that all of pytest-xdist's workers know."""
+    if not hasattr(node.config, "turns"):
+        folder = tempfile.TemporaryDirectory(prefix="turns-")
+        node.config.turns = folder.name
+        node.config.add_cleanup(folder.cleanup)
+    node.workerinput["turns"] = node.config.turns
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that is marked ``alone`` has the machine for itself, as far as we can give it."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with turn(item.config.workerinput["turns"], alone=alone):
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
