@@ -13,8 +13,14 @@ ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ".ci/constraints.txt"
 FLOOR = "3.11"
 PYTHONS = [FLOOR, "3.12", "3.13", "3.14", "3.15"]
-#: What runs on whichever loop it gets, and neither turns its clock nor counts its turns.
-ON_ANY_LOOP = ["tests/client", "tests/sandbox"]
+#: What runs on whichever loop it gets, and neither turns its clock nor counts its turns. The rest
+#: of the transport's tests stand in for asyncio's own resolver, selector or buffers.
+ON_ANY_LOOP = [
+    *("tests/client", "tests/sandbox", "tests/transport"),
+    "--ignore=tests/transport/test_transport_direct_dial.py",
+    "--ignore=tests/transport/test_transport_greeting.py",
+    "--deselect=tests/transport/test_transport_wire.py::test_a_body_of_any_size_travels_whole",
+]
 #: In parallel, as in CI; on a machine with one core nothing changes.
 PARALLEL = {"PYTEST_ADDOPTS": "-n auto --dist worksteal"}
 
