@@ -1,8 +1,12 @@
 """Settings of the whole suite."""
 
+import tempfile
+
 import pytest
 from hypothesis import settings
 
+from tests.alone import turn
+from tests.promises.table import PromiseTable
 from tests.servers import PostgresServer, running
 
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -10,13 +14,66 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser):
-    """`--scale` stands here, since an option that is defined further down is unknown at the top."""
+    """They stand here, since an option that is defined further down is unknown at the top."""
     parser.addoption(
         "--scale",
         choices=("small", "full"),
         default="small",
         help="how many cases each promise under tests/promises tries: as in CI, or all of them",
     )
+    parser.addoption(
+        "--promises-json",
+        metavar="FILE",
+        help="where the table of promises goes as JSON; pytest's cache has it otherwise",
+    )
+    parser.addoption(
+        "--loop",
+        choices=("asyncio", "uvloop"),
+        default="asyncio",
+        help="on which event loop the asynchronous tests run",
+    )
+
+
+class OnUvloop:
+    """A plug-in by which pytest-asyncio's tests run on uvloop."""
+
+    def pytest_asyncio_loop_factories(self):
+        import uvloop
+
+        return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_configure(config):
+    """The table here too: with pytest-xdist the session that draws it collects no test."""
+    config.pluginmanager.register(PromiseTable(config), "promise-table")
+    if config.getoption("loop") == "uvloop":
+        config.pluginmanager.register(OnUvloop())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """A folder that all of pytest-xdist's workers know."""
+    if not hasattr(node.config, "turns"):
+        folder = tempfile.TemporaryDirectory(prefix="turns-")
+        node.config.turns = folder.name
+        node.config.add_cleanup(folder.cleanup)
+    node.workerinput["turns"] = node.config.turns
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that is marked ``alone`` has the machine for itself, as far as we can give it."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with turn(item.config.workerinput["turns"], alone=alone):
+        return (yield)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that parallel workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

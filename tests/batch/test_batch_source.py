@@ -311,7 +311,6 @@ def refuse(value):
         (42, None, "not int"),
         (None, None, "not NoneType"),
     ],
-    ids=str,
 )
 async def test_a_bad_item_fails_alone(wire, item, by, sentence):
     """Its outcome carries a real query, nothing is sent for it, and the stream goes on."""

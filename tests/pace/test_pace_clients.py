@@ -9,7 +9,7 @@ from tests.pace.sharing import fullest_second, share
 PROGRAM = "tests.pace.clients"
 PER_S = 200
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.alone]
 
 
 def clients(server, name, **further):

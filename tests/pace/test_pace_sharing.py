@@ -4,7 +4,7 @@ import pytest
 
 from tests.pace.sharing import fullest_second, per_second, share
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 
 @pytest.mark.parametrize(("processes", "per_s"), [(2, 200), (5, 200), (2, 1000)])

@@ -10,11 +10,7 @@ A test states its row first and says at its end what came of it::
 
 import pytest
 
-from tests.promises.table import PromiseTable, Stated
-
-
-def pytest_configure(config):
-    config.pluginmanager.register(PromiseTable(config), "promise-table")
+from tests.promises.table import Stated
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""The table that a session prints of its promises, and what full runs remember.
+"""The table that a session prints of its promises and writes as JSON; what full runs remember.
 
 A line of it is a plain dict, so that it travels in a report's properties and in a file. The full
 size takes hours, so each promise that held is written down as it ends, for this very state of the
-tree, and a later run goes on from there.
+tree, and a later run goes on from there. With pytest-xdist the workers only look up what is done;
+the reports meet at the controller, and it alone prints and writes.
 """
 
 import hashlib
@@ -34,16 +35,19 @@ class Stated:
 
 
 class PromiseTable:
-    """Collects the lines of a session, and prints them at its end."""
+    """Collects the lines of a session, prints them at its end and writes them as JSON."""
 
     def __init__(self, config):
         self._lines, self._scale = {}, config.getoption("scale")
+        self._is_worker = hasattr(config, "workerinput")
         self._file = self._tree = None
         cache = getattr(config, "cache", None)  # missing with -p no:cacheprovider
-        if self._scale == "full" and cache is not None:
-            self._file = cache.mkdir("promises") / "full.jsonl"
-            self._tree = state_of(ROOT)
+        folder = None if cache is None else cache.mkdir("promises")
+        if self._scale == "full" and folder is not None:
+            self._file, self._tree = folder / "full.jsonl", state_of(ROOT)
         self._done = read_done(self._file, self._tree)
+        asked = config.getoption("promises_json")
+        self._json = Path(asked) if asked else folder and folder / "table.json"
 
     def done(self, nodeid):
         """The line that an earlier full run has written for this test and this tree, or None."""
@@ -51,7 +55,7 @@ class PromiseTable:
 
     def pytest_runtest_logreport(self, report):
         stated = dict(report.user_properties).get("promise")
-        if stated is None:
+        if stated is None or self._is_worker:
             return
         if report.when == "call":
             line = self._lines[report.nodeid] = dict(stated)
@@ -74,6 +78,16 @@ class PromiseTable:
             terminalreporter.section(f"promises, {self._scale} size")
             for text in drawn(self._lines.values()):
                 terminalreporter.write_line(text)
+            if self._json is not None:
+                self._json.write_text(as_json(self._scale, self._lines), encoding="utf-8")
+                terminalreporter.write_line(f"as JSON: {self._json}")
+
+
+def as_json(scale, lines):
+    """The table as JSON: its size, the state of the tree, and a line for each test, by row."""
+    promises = [line | {"nodeid": nodeid} for nodeid, line in lines.items()]
+    table = {"scale": scale, "tree": state_of(ROOT), "promises": sorted(promises, key=_place)}
+    return json.dumps(table, indent=1) + "\n"
 
 
 def read_done(file, tree):

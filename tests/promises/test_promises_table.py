@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
-from tests.promises.table import Stated, drawn, read_done, state_of
+from tests.promises.table import PromiseTable, Stated, drawn, read_done, state_of
 
 LINE = {"row": "10", "promise": "no timeout", "tried": 1000, "failed": 0, "figure": "0 timeouts"}
 HELD = {"time_s": 1.25, "held": True, "earlier": False}
@@ -65,3 +66,62 @@ def test_every_change_makes_another_tree(tmp_path):
     git("checkout", "-f", "HEAD", "--", "a")
     git("rm", "-f", "b")
     assert state_of(tmp_path) == states[0]
+
+
+class Config:
+    """A session's settings; of a worker's, with pytest-xdist."""
+
+    def __init__(self, folder, *, worker=False, scale="small", asked=None):
+        self._options = {"scale": scale, "promises_json": asked}
+        self.cache = SimpleNamespace(mkdir=lambda _: folder)
+        if worker:
+            self.workerinput = {}
+
+    def getoption(self, name):
+        return self._options[name]
+
+
+class Terminal:
+    """Keeps what is written."""
+
+    def __init__(self):
+        self.lines = []
+
+    def section(self, title):
+        self.lines.append(title)
+
+    write_line = section
+
+
+def session(config):
+    """What a table writes to the terminal, of one promise that was kept and reported."""
+    table, terminal = PromiseTable(config), Terminal()
+    for when in ("setup", "call", "teardown"):
+        # Lists, not tuples: reports of pytest-xdist have come as JSON.
+        report = SimpleNamespace(
+            nodeid="test_it", when=when, duration=1.25, passed=True, skipped=False
+        )
+        report.user_properties = [["promise", LINE]]
+        table.pytest_runtest_logreport(report)
+    table.pytest_terminal_summary(terminal)
+    return terminal.lines
+
+
+@pytest.mark.parametrize("asked", [None, "own.json"])
+def test_the_table_is_written_as_json(tmp_path, asked):
+    """Where it was asked for, else in pytest's cache; the terminal says where."""
+    path = tmp_path / (asked or "table.json")
+    lines = session(Config(tmp_path, asked=asked and str(path)))
+    assert lines[-1] == f"as JSON: {path}"
+    written = json.loads(path.read_text("utf-8"))
+    assert written["scale"] == "small"
+    assert written["promises"] == [LINE | HELD | {"nodeid": "test_it"}]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_worker_leaves_it_to_the_controller(tmp_path):
+    """Else a full run would write each promise twice."""
+    assert session(Config(tmp_path, worker=True, scale="full")) == []
+    assert list(tmp_path.iterdir()) == []
+    session(Config(tmp_path, scale="full"))
+    assert len((tmp_path / "full.jsonl").read_text("utf-8").splitlines()) == 1

@@ -108,7 +108,7 @@ BAD = [
     ],
     *[
         ({"transport": value}, "transport must be 'aiohttp' or 'direct', or an object that fits")
-        for value in (None, 5, object(), b"direct")
+        for value in (None, 5, ["direct"], b"direct")
     ],
     (
         {"transport": "direct", "proxy": "http://proxy:3128"},
@@ -122,7 +122,7 @@ BAD = [
         ({"not_a_member": v}, "error codes must be whole numbers")
         for v in ("404", 4.0, [True], None)
     ],
-    *[({"fatal_codes": v}, "error codes must be whole numbers") for v in (["401"], True, object())],
+    *[({"fatal_codes": v}, "error codes must be whole numbers") for v in (["401"], True, 4.5)],
     ({"ssl_context": "ctx"}, "ssl_context must be an ssl.SSLContext"),
     ({"headers": [("X-A", "b")]}, "headers must be a mapping of names to values"),
     ({"headers": "X-A: b"}, "headers must be a mapping of names to values"),
