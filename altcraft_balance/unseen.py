@@ -17,7 +17,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def unseen(cls: _Class) -> _Class:
-    """`cls`, whose arguments are in no traceback of its own; the caller's frames are the caller's."""
+    """`cls`, whose arguments are in no frame of its own; the caller's frames are the caller's."""
     make = cls.__init__  # type: ignore[misc]
 
     @wraps(make)

@@ -12,7 +12,11 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from contextlib import asynccontextmanager
+from itertools import cycle
 from urllib.parse import quote, quote_plus
+
+#: What a terminal, rich and a browser would obey.
+EVIL = "\x1b[31m\x1b]0;title\x07 [bold red]pwned[/] <script>alert(1)</script>"
 
 
 class Told:
@@ -43,7 +47,7 @@ class Told:
             lambda value: html.escape(value, quote=False),
             lambda value: json.dumps(value)[1:-1],
         )
-        return " | ".join(way(value) for value in self.values for way in ways)
+        return " | ".join([EVIL, *(way(value) for value in self.values for way in ways)])
 
 
 def _values(body):
@@ -65,11 +69,17 @@ def envelope(**fields):
 
 
 def xml(told, form):
-    return http(form % html.escape(told.text).encode(), head=b"Content-Type: application/xml\r\n")
+    text = html.escape(told.text.replace("\x1b", "").replace("\x07", ""))  # no XML has these
+    return http(form % text.encode(), head=b"Content-Type: application/xml\r\n")
 
 
 def error(code, status):
     return lambda told: http(envelope(error=code, error_text=told.text), status=status)
+
+
+def found(told):
+    data = {"total_balance": "1000.00", "active_balance": "800.50"}
+    return http(envelope(error=0, error_text=told.text, data=data))
 
 
 def amount(told):
@@ -78,6 +88,7 @@ def amount(told):
 
 
 ECHOES = {
+    "found": found,
     "400": error(400, b"200 OK"),
     "401": error(401, b"401 Unauthorized"),
     "403": error(403, b"200 OK"),
@@ -135,26 +146,15 @@ _ENDS = {"cut", "no http", "bad gzip", "status"}
 
 
 @asynccontextmanager
-async def echoing(name):
-    """The base URL of a server that answers everything in the way called `name`."""
-    gone, open_ones = asyncio.Event(), set()
+async def echoing(*names):
+    """The base URL of a server that answers in the ways called `names`, one after the other."""
+    turn, gone, connections = cycle(names), asyncio.Event(), set()
 
     async def serve(reader, writer):
-        open_ones.add(writer)
+        connections.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
-                told = Told(head, await reader.readexactly(length))
-                if name == "silence":
-                    await gone.wait()
-                elif name == "reset":
-                    writer.transport.abort()
-                else:
-                    writer.write(ECHOES[name](told))
-                    if name in _ENDS:
-                        break
-                    await writer.drain()
+            while await _answered(await _told(reader), next(turn), writer, gone):
+                pass
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -163,8 +163,26 @@ async def echoing(name):
     finally:
         gone.set()
         server.close()
-        for writer in open_ones:
+        for writer in connections:
             writer.transport.abort()
         await server.wait_closed()
-        for _ in range(5):
+        for _ in range(5):  # until their tasks have seen it
             await asyncio.sleep(0)
+
+
+async def _told(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    return Told(head, await reader.readexactly(length))
+
+
+async def _answered(told, name, writer, gone):
+    """Whether the connection goes on after this."""
+    if name == "silence":
+        await gone.wait()
+    elif name == "reset":
+        writer.transport.abort()
+    else:
+        writer.write(ECHOES[name](told))
+        await writer.drain()
+    return name not in _ENDS and not writer.is_closing()
