@@ -86,8 +86,7 @@ class Children:
         """Look at its command line, and its children's, while it runs."""
         while True:
             for pid in [child.pid, *_children_of(child.pid)]:
-                with contextlib.suppress(OSError):
-                    self._watch.look("ps", Path(f"/proc/{pid}/cmdline").read_bytes())
+                self._watch.look("ps", _command_of(pid))
             if until is not None and until():
                 child.kill()
                 return
@@ -101,6 +100,12 @@ class Children:
                 self._watch.look(f"file {name.suffix}", str(name))
                 shown = but.get(path.name, Path.read_bytes)(path)
                 self._watch.look(f"file {name.suffix}", shown)
+
+
+def _command_of(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _children_of(pid):
