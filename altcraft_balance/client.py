@@ -115,6 +115,7 @@ class BalanceClient:
     ) -> None:
         # Hidden before anything can raise: frames show their locals.
         token, proxy, base_url = _hidden(token), _hidden(proxy), _hidden(base_url)
+        headers = _hidden(headers)
         settings = ClientSettings(
             base_url=base_url,
             token=token,
@@ -156,7 +157,7 @@ class BalanceClient:
         Raises:
             ConfigurationError: a variable is missing or cannot be read.
         """
-        for name in {"token", "proxy", "base_url"} & overrides.keys():
+        for name in {"token", "proxy", "base_url", "headers"} & overrides.keys():
             overrides[name] = _hidden(overrides[name])
         arguments = from_environment(os.environ, prefix, overrides)
         with called(variables_of(prefix, overrides)):
@@ -209,6 +210,8 @@ class BalanceClient:
         Raises:
             AltcraftBalanceError: one of its kinds, with `attempts` and `elapsed_s`.
         """
+        if isinstance(query, str):  # a mistake that is about to be refused
+            query = HiddenStr(query)
         session = self._session
         session.check()
         started = session.clock()
@@ -306,6 +309,8 @@ class BalanceClient:
 
 
 def _hidden(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _hidden(one) for name, one in value.items()}
     return HiddenStr(value) if isinstance(value, str) else value
 
 

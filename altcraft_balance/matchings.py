@@ -21,6 +21,7 @@ from altcraft_balance.fields import (
     checked_text,
 )
 from altcraft_balance.secret import HIDDEN
+from altcraft_balance.unseen import unseen
 
 __all__ = [
     "MATCHINGS",
@@ -67,6 +68,7 @@ def _custom_value(_: object, __: object, value: Any) -> None:
         checked_integer(value, "the custom field's value (if it is not text)")
 
 
+@unseen
 @frozen
 class ByEmail:
     """The member with this e-mail address."""
@@ -74,6 +76,7 @@ class ByEmail:
     email: str = field(repr=_hide, validator=_email)
 
 
+@unseen
 @frozen
 class ByPhone:
     """The member with this phone number, in international form."""
@@ -81,6 +84,7 @@ class ByPhone:
     phone: str = field(repr=_hide, validator=_phone)
 
 
+@unseen
 @frozen
 class ByProfileId:
     """The member with this profile id, an opaque text (often 24 hexadecimal digits)."""
@@ -88,6 +92,7 @@ class ByProfileId:
     profile_id: str = field(repr=_hide, validator=by_check(checked_key, "profile_id"))
 
 
+@unseen
 @frozen
 class ByCustomField:
     """The member whose custom field `name` has this value.
@@ -111,6 +116,7 @@ def refuse_ours(fields: Mapping[str, FieldValue], what: str) -> None:
         raise InvalidQuery(f"{what} may not name {min(taken)!r}: the client sends that field")
 
 
+@unseen
 @frozen(repr=False)
 class RawMatching:
     """Any other matching: `fields` go into the request as they are, ``matching`` among them."""

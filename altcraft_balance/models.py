@@ -32,6 +32,7 @@ from altcraft_balance.matchings import (
     refuse_ours,
 )
 from altcraft_balance.secret import HIDDEN
+from altcraft_balance.unseen import unseen
 
 __all__ = [
     "Balance",
@@ -96,6 +97,7 @@ def _extra(value: Mapping[str, FieldValue] | None) -> Fields | None:
     return None if value is None else Fields(value)
 
 
+@unseen
 @frozen(repr=False)
 class BalanceQuery:
     """One lookup; what is None comes from the client.

@@ -11,6 +11,7 @@ import html
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
+from json import dumps
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -36,6 +37,7 @@ __all__ = ["read_reply", "read_usual"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_TEXT: Final = 500
+_GO_ESCAPES: Final = str.maketrans({letter: f"\\u{ord(letter):04x}" for letter in "<>&"})
 _CODE_HINTS: Final = {
     401: "is the token right?",
     402: "the account's tariff allows no more",
@@ -242,7 +244,15 @@ def _spellings(value: str) -> set[str]:
     escaped = {html.escape(value), html.escape(value, quote=False)}
     decimal = {text.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") for text in escaped}
     quoted = {quote(value, safe=safe) for safe in ("", "/", "@+")}
-    return {value, quote_plus(value)} | quoted | escaped | decimal
+    return {value, quote_plus(value)} | quoted | escaped | decimal | _in_json(value)
+
+
+def _in_json(value: str) -> set[str]:
+    """`value` in the JSON of Python, PHP and Go: a server may show the request's body."""
+    written = {dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return written.union(
+        *({text.replace("/", r"\/"), text.translate(_GO_ESCAPES)} for text in written)
+    )
 
 
 def _one_line(text: str) -> str:

@@ -10,6 +10,10 @@ from typing import Final
 
 __all__ = ["CannotDecode", "TooLarge", "decode_body"]
 
+#: IANA's "HTTP Content Coding Registry", but for those that are understood.
+_REGISTERED: Final = frozenset(
+    ("aes128gcm", "br", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", "zstd")
+)
 _MAX_MEMBERS: Final = 16  # RFC 1952 lets a gzip body be several; nobody needs many
 
 
@@ -39,7 +43,9 @@ def decode_body(body: bytes, encoding: str, max_bytes: int) -> bytes:
         # The standard means zlib's format; some servers send the bare stream (RFC 9110).
         wraps = body[:1] == b"\x78"
         return _inflate(body, zlib.MAX_WBITS if wraps else -zlib.MAX_WBITS, max_bytes)
-    raise CannotDecode(f"its Content-Encoding is {name[:40]!r}, which was not asked for")
+    # A header is the server's text, which may repeat the token: only a known word of it is shown.
+    shown = repr(name) if name in _REGISTERED else "one that nobody knows"
+    raise CannotDecode(f"its Content-Encoding is {shown} and was not asked for")
 
 
 def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import gc
 import html
+import json
 import traceback
 from decimal import Decimal
 from urllib.parse import quote, quote_plus
@@ -264,6 +265,7 @@ SENT = {
     "email": (ByEmail("an.o'dd+one@example.com"), "an.o'dd+one@example.com"),
     "phone": (ByPhone("+7 (999) 123-45-67"), "+7 (999) 123-45-67"),
     "custom": (ByCustomField("card", ' "qu<o>ted" a/b+c '), '"qu<o>ted" a/b+c'),
+    "letters": (ByCustomField("card", "имя/é"), "имя/é"),
     "number": (ByCustomField("card", 9007199254740), "9007199254740"),
     "extra": (ByEmail("other@example.com"), "further value"),
 }
@@ -282,6 +284,15 @@ SPELLINGS = {
         html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     ),
     "html-upper": lambda text: html.escape(text).upper(),
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json-but-letters": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "json-of-php": lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    "json-of-go": lambda text: (
+        json.dumps(text)[1:-1]
+        .replace("&", r"\u0026")
+        .replace("<", r"\u003c")
+        .replace(">", r"\u003e")
+    ),
 }
 
 

@@ -1,0 +1,80 @@
+"""Streams members past faults over real sockets, and says how the memory went, in KiB.
+
+Run as a program, since a process has one peak only. The sandbox has a process of its own: what it
+remembers of its members is not the client's. Of each tenth of the run it is the most that counts,
+since at one moment alone few may happen to wait.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+
+from altcraft_balance.models import ByEmail
+from altcraft_balance.settings import Limits, RetryPolicy
+from tests.lanes import client_over
+from tests.promises.child import answer, options_of
+
+TENTHS = 10
+
+
+def rss_kib():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def traced_kib():
+    return tracemalloc.get_traced_memory()[0] // 1024
+
+
+async def main(url):
+    client = client_over(
+        asked.lane,
+        url,
+        token="sandbox-token",
+        loyalty_program_id=123,
+        limits=Limits(concurrency=32, adaptive=False),
+        retry=RetryPolicy(max_attempts=3, base_s=0.001, cap_s=0.01),
+    )
+    members = (f"member-{number}@example.com" for number in range(asked.members))
+    traced, rss, seen, failed, requests = [0] * TENTHS, [0] * TENTHS, 0, 0, 0
+    async with client, client.stream_balances(members, by=ByEmail) as outcomes:
+        async for outcome in outcomes:
+            failed += hasattr(outcome, "error")
+            requests += outcome.requests
+            if seen % 50 == 0:
+                tenth = seen * TENTHS // asked.members
+                traced[tenth] = max(traced[tenth], traced_kib())
+                rss[tenth] = max(rss[tenth], rss_kib())
+            seen += 1
+            if seen * TENTHS % asked.members == 0:
+                gc.collect()
+    return {
+        "seen": seen,
+        "failed": failed,
+        "requests": requests,
+        "traced_kib": traced,
+        "rss_kib": rss,
+    }
+
+
+async def beside_a_server():
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.promises.drift_server"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        return await main((await server.stdout.readline()).decode().strip())
+    finally:
+        server.stdin.close()
+        await server.wait()
+
+
+if __name__ == "__main__":
+    asked = options_of(__doc__, members=20_000, lane="aiohttp")
+    tracemalloc.start()
+    answer(asyncio.run(beside_a_server()))
