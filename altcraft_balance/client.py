@@ -211,7 +211,8 @@ class BalanceClient:
             AltcraftBalanceError: one of its kinds, with `attempts` and `elapsed_s`.
         """
         if isinstance(query, str):  # a mistake that is about to be refused
-            query = HiddenStr(query)
+            hidden: Any = HiddenStr(query)
+            query = hidden
         session = self._session
         session.check()
         started = session.clock()
