@@ -207,7 +207,7 @@ class BalanceClient:
             AltcraftBalanceError: one of its kinds, with `attempts` and `elapsed_s`.
         """
         if isinstance(query, str):  # a mistake that is about to be refused
-            query = HiddenStr(query)
+            query = _hidden(query)
         session = self._session
         session.check()
         started = session.clock()
