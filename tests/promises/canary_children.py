@@ -26,6 +26,7 @@ for name in "aiohttp aiosqlite asyncio sqlalchemy sqlalchemy.engine sqlalchemy.p
 if "CANARY_PLAIN_LOOP" in os.environ:
     sys.modules["uvloop"] = None
 """
+_LIMIT_S = 120
 #: A secret in the URL of a database that nobody can reach.
 DSN = f"postgresql://user:{quote(TOKEN, safe='')}@127.0.0.1:1/db"
 
@@ -72,8 +73,13 @@ class Children:
             stderr=asyncio.subprocess.PIPE,
         )
         looking = asyncio.create_task(self._look_on(child, until))
-        told = await child.communicate()
-        looking.cancel()
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                told = await child.communicate()
+        finally:
+            looking.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
         for place, text in zip(("stdout", "stderr"), told, strict=True):
             self._watch.look(place, text)
             assert b"\x1b" not in text, (arguments, text)
