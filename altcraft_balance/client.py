@@ -211,12 +211,7 @@ class BalanceClient:
             AltcraftBalanceError: one of its kinds, with `attempts` and `elapsed_s`.
         """
         if isinstance(query, str):  # a mistake that is about to be refused
-<<<<<<< HEAD
-            hidden: Any = HiddenStr(query)
-            query = hidden
-=======
             query = _hidden(query)
->>>>>>> 4df5acdb9999c059ba9a6eef4fe8b6ed9f5475c4
         session = self._session
         session.check()
         started = session.clock()
