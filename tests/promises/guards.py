@@ -187,7 +187,6 @@ GUARDS = [
             "if self._proxy is not None or self._settings.trust_env:",
             "if self._session is not None:",
         ),
-        only="aiohttp",
     ),
     guard(
         19,
