@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, TlsRefused
 from altcraft_balance.secret import HiddenBytes
-from altcraft_balance.transport.direct_reply import HEAD_BYTES, ReplyReader
+from altcraft_balance.transport.direct_reply import ReplyReader
 from altcraft_balance.transport.look import Look, prepared
+from altcraft_balance.transport.own_buffer import PIECE_BYTES
 from altcraft_balance.transport.port import RawReply, SendFailed
 from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
 
@@ -143,7 +144,7 @@ class DirectConnection(asyncio.BaseProtocol):
         # early reply leaves a rest of its request to be written.
         if (
             reader.kept
-            and len(data) < HEAD_BYTES
+            and len(data) < PIECE_BYTES
             and not self.transport.get_write_buffer_size()
             and not waiter.done()
         ):
@@ -198,7 +199,7 @@ class Buffering(DirectConnection, asyncio.BufferedProtocol):
 
     def __init__(self, pool: Pool, reader: ReplyReader, host: str, look: Look) -> None:
         super().__init__(pool, reader, host, look)
-        self._buffer = memoryview(bytearray(HEAD_BYTES))
+        self._buffer = memoryview(bytearray(PIECE_BYTES))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
@@ -216,8 +217,8 @@ class Copying(DirectConnection, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """These bytes have come, in one piece however many; the caps count by pieces."""
-        if len(data) <= HEAD_BYTES:
+        if len(data) <= PIECE_BYTES:
             self.received(data)
             return
-        for start in range(0, len(data), HEAD_BYTES):
-            self.received(data[start : start + HEAD_BYTES])
+        for start in range(0, len(data), PIECE_BYTES):
+            self.received(data[start : start + PIECE_BYTES])

@@ -16,14 +16,14 @@ from typing import Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, UnexpectedReply
+from altcraft_balance.transport.caps import HEAD_BYTES, most_on_wire
 from altcraft_balance.transport.direct_headers import ReplyHeaders
 from altcraft_balance.transport.direct_heads import END, HeadsRead
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
 from altcraft_balance.transport.port import RawReply, SendFailed
 
-__all__ = ["HEAD_BYTES", "ReplyReader"]
+__all__ = ["ReplyReader"]
 
-HEAD_BYTES: Final = 16_384
 _MOST_HEADERS: Final = 128
 
 
@@ -200,7 +200,7 @@ class ReplyReader:
         if len(self._body) > self._most or int(length) > self._most:
             self.kept = False
             return self._unusable(TooLarge())
-        if self._seen > HEAD_BYTES + 8 * self._most or len(self._raw) > _MOST_HEADERS:
+        if self._seen > most_on_wire(self._most) or len(self._raw) > _MOST_HEADERS:
             return self._broken()
         return None
 

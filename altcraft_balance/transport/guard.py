@@ -29,6 +29,7 @@ from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
 
 from altcraft_balance.secret import HiddenBytes
+from altcraft_balance.transport.caps import most_on_wire
 from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.look import Connect, Look, prepared, settled
 from altcraft_balance.transport.own_buffer import (
@@ -48,9 +49,6 @@ __all__ = [
     "make_connector",
 ]
 
-#: A head's most. What chunks add to a body's bytes on the wire is at most eight times the cap, more
-#: than chunks of a single byte take; the other transport has the same limits.
-HEAD_BYTES: Final = 16_384
 #: Set around a request that must have a connection of its own.
 FRESH: Final[ContextVar[bool]] = ContextVar("FRESH", default=False)
 
@@ -160,7 +158,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             WatchedConnection,
             loop=self._loop,
             look=look,
-            most=HEAD_BYTES + 8 * max_body_bytes,
+            most=most_on_wire(max_body_bytes),
         )
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:

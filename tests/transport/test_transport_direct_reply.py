@@ -5,8 +5,9 @@ import gzip
 import pytest
 
 from altcraft_balance.errors import ConnectionFailed, UnexpectedReply
+from altcraft_balance.transport.caps import HEAD_BYTES
 from altcraft_balance.transport.direct_headers import ReplyHeaders
-from altcraft_balance.transport.direct_reply import HEAD_BYTES, ReplyReader
+from altcraft_balance.transport.direct_reply import ReplyReader
 from altcraft_balance.transport.port import RawReply, SendFailed
 from tests.transport.strays import STRAY
 
