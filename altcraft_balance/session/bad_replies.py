@@ -86,9 +86,10 @@ class BadReplies:
         files = redacted_sample(wire, raw.status, raw.headers, raw.body, error)
         place = None
         try:
-            place = self._place()
-            for name, content in files.items() if place is not None else ():
-                _write(Path(place or "") / name, content)
+            if (place := self._place()) is None:
+                return
+            for name, content in files.items():
+                _write(place / name, content)
         except OSError as trouble:
             self._ended = True
             logging.getLogger("altcraft_balance").warning(

@@ -144,7 +144,8 @@ class LeanWay:
         if connection is None:
             connection = await self._made(asked, fresh)
         try:
-            asked.connection = protocol = _protocol_of(connection)
+            protocol: Any = connection.protocol
+            asked.connection = protocol
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             # From the look to this write the loop does not turn.
             protocol.asked = asked.written = True
@@ -157,8 +158,9 @@ class LeanWay:
     async def _made(self, asked: Asked, fresh: bool) -> Connection:
         """A connection from aiohttp, as a rule a new one, that is clean at this moment."""
         connection = await self._connected(fresh)
-        asked.connection = protocol = _protocol_of(connection)
+        protocol: Any = connection.protocol
         if not protocol.is_clean():
+            asked.connection = protocol
             asked.refused = True
             connection.close()
             raise Unclean
@@ -188,11 +190,6 @@ class LeanWay:
                 self._endpoint.request_info, (), status=error.code
             ) from error
         raise aiohttp.ClientResponseError(self._endpoint.request_info, ())
-
-
-def _protocol_of(connection: Connection) -> Any:
-    """Its `WatchedConnection`, as far as the type of what aiohttp says goes."""
-    return connection.protocol
 
 
 def lean_hooks_present() -> bool:
