@@ -14,10 +14,8 @@ def chunked(body, size=16):
 
 def reply(body=b"", *headers, status="200 OK", version="1.1", length=True):
     """A whole reply as bytes; `headers` are lines."""
-    lines = [f"HTTP/{version} {status}", *headers]
-    if length:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    lines = [*headers, f"Content-Length: {len(body)}"] if length else headers
+    return head(*lines, status=status, version=version) + body
 
 
 def balance_of(body):
