@@ -2,6 +2,7 @@
 
 import ssl
 
+import pytest
 import trustme
 
 
@@ -26,3 +27,15 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.issue(*(names or ("127.0.0.1",)), **options).configure_cert(context)
         return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """Whom the clients trust."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """Whom nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("stranger"))

@@ -7,6 +7,12 @@ from tests.hostile.peer import Peer, TlsPeer
 from tests.hostile.replies import balance_of, reply
 
 
+async def turns(count=10):
+    """Let the loop turn, so that what lies in kernel buffers is read."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 class RawServer:
     """Accepts on a loopback port and lets `script(peer)` play each connection.
 

@@ -9,9 +9,9 @@ from tests.hostile import behaviours
 from tests.hostile.authority import Authority
 from tests.hostile.behaviours import BALANCE, SMUGGLED
 from tests.hostile.replies import reply
-from tests.hostile.server import RawServer
+from tests.hostile.server import RawServer, turns
 from tests.lanes import LANES
-from tests.promises.hostile import PATIENT, client_of, outcome_of, settled
+from tests.promises.hostile import PATIENT, client_of, outcome_of
 
 WHOLE = reply(BALANCE)
 SCRIPTS = {
@@ -38,7 +38,7 @@ async def three_outcomes(lane, server, **settings):
     async with client_of(lane, server.url, **settings) as client:
         for _ in range(3):
             outcomes.append(await outcome_of(client))
-            await settled()
+            await turns(20)
     return outcomes
 
 

@@ -10,6 +10,7 @@ A test states its row first and says at its end what came of it::
 
 import pytest
 
+from tests.hostile.authority import authority, stranger  # noqa: F401
 from tests.promises.table import Stated
 
 

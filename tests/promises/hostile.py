@@ -1,14 +1,12 @@
 """A client that asks one hostile server, and what came of it."""
 
-import asyncio
-import sys
-import time
 import tracemalloc
 from contextlib import asynccontextmanager
 
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import ByEmail
 from altcraft_balance.settings import RetryPolicy
+from tests.cpu import cpu_noted
 from tests.lanes import client_over
 
 TOKEN = "canary-token-5f1e"
@@ -34,11 +32,6 @@ async def outcome_of(client, query=MEMBER):
         return error
 
 
-def cpu_room():
-    """By how much coverage makes this process slower than the limits speak of."""
-    return 5 if sys.gettrace() is not None else 1
-
-
 async def cost_of(ask):
     """The memory that `await ask()` takes more, in bytes, and the CPU of this thread, in seconds.
 
@@ -48,9 +41,8 @@ async def cost_of(ask):
     await ask()
     peaks, seconds = [], []
     for _ in range(3):
-        began = time.thread_time()
-        await ask()
-        seconds.append((time.thread_time() - began) / cpu_room())
+        with cpu_noted(seconds):
+            await ask()
     for _ in range(3):
         tracemalloc.start()
         try:
@@ -60,9 +52,3 @@ async def cost_of(ask):
         finally:
             tracemalloc.stop()
     return min(peaks), min(seconds)
-
-
-async def settled():
-    """Let the loop turn, so that what is on the way arrives."""
-    for _ in range(20):
-        await asyncio.sleep(0)

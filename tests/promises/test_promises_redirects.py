@@ -9,19 +9,13 @@ import itertools
 import pytest
 
 from altcraft_balance.errors import RedirectRefused
-from tests.hostile.authority import Authority
 from tests.hostile.behaviours import redirects
-from tests.hostile.server import RawServer
+from tests.hostile.server import RawServer, turns
 from tests.lanes import LANES
-from tests.promises.hostile import PATIENT, TOKEN, client_of, outcome_of, settled
+from tests.promises.hostile import PATIENT, TOKEN, client_of, outcome_of
 
 CODES = (301, 302, 303, 307, 308)
 PATH = "/api/v1.1/loyalty/account/balance"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 def places(plain, secure, own):
@@ -62,7 +56,7 @@ async def test_nobody_else_is_asked(promise, lane, scheme, auth, authority):
             settings = {"auth": auth, "ca_file": authority.file, "retry": PATIENT}
             async with client_of(lane, own.url, **settings) as client:
                 error = await outcome_of(client)
-                await settled()
+                await turns(20)
             requests, tried = len(own.requests) - before, tried + 1
             if type(error) is not RedirectRefused or requests != 1:
                 wrong.append(f"{code} to {place}: {error!r}, {requests} requests")

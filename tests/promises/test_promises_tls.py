@@ -12,21 +12,10 @@ import pytest
 
 from altcraft_balance.errors import TlsRefused
 from altcraft_balance.models import Balance
-from tests.hostile.authority import Authority
 from tests.hostile.behaviours import answers, plain_text
 from tests.hostile.server import RawServer
 from tests.lanes import LANES
 from tests.promises.hostile import PATIENT, TOKEN, client_of, outcome_of
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("stranger"))
 
 
 def self_signed(authority, stranger):

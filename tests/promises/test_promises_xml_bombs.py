@@ -5,7 +5,6 @@ for at most 30 ms of CPU and 8 MiB. A DOCTYPE is refused when its name is met, s
 it is ever read.
 """
 
-import time
 import tracemalloc
 from datetime import UTC, datetime
 
@@ -17,11 +16,12 @@ from altcraft_balance.codec.request import RequestEncoder
 from altcraft_balance.errors import AltcraftBalanceError, UnexpectedReply
 from altcraft_balance.models import BalanceQuery, ByEmail
 from altcraft_balance.secret import HiddenStr
+from tests.cpu import cpu_noted
 from tests.hostile.behaviours import answers
 from tests.hostile.replies import reply
 from tests.hostile.server import RawServer
 from tests.lanes import LANES
-from tests.promises.hostile import PATIENT, client_of, cpu_room, outcome_of
+from tests.promises.hostile import PATIENT, client_of, outcome_of
 
 CAP = 65_536
 CPU_S, BYTES = 0.03, 8 << 20
@@ -95,9 +95,8 @@ def cost_of_reading(text):
     """The error, the CPU of the best of three in seconds, and the memory at its height."""
     seconds = []
     for _ in range(3):
-        began = time.thread_time()
-        read(text)
-        seconds.append((time.thread_time() - began) / cpu_room())
+        with cpu_noted(seconds):
+            read(text)
     tracemalloc.start()
     try:
         error = read(text)

@@ -217,16 +217,6 @@ async def test_connections_that_end_are_not_searched_for(ask, serve):
     assert len(pool) == Compared.count == 0
 
 
-async def test_the_connection_that_was_used_last_is_taken_first(serve, ask):
-    """So that those which are not needed come to rest."""
-    server = await serve()
-    asker = await ask(server)
-    await asyncio.gather(*(asker.send() for _ in range(3)))
-    for _ in range(5):
-        await asker.send()
-    assert sorted(len(peer.requests) for peer in server.peers) == [1, 1, 6]
-
-
 async def test_a_connection_on_which_something_comes_is_closed_at_once(serve, ask, tools):
     """Not only when it would be taken: it holds no descriptor until then."""
     server = await serve()

@@ -48,16 +48,6 @@ def test_one_timer_serves_all(simulated):
     simulated(answering(), test)
 
 
-async def test_the_connection_that_was_used_last_is_taken_first(serve, ask):
-    """So that those which are not needed come to rest."""
-    server = await serve()
-    asker = await ask(server)
-    await asyncio.gather(*(asker.send() for _ in range(3)))
-    for _ in range(5):
-        await asker.send()
-    assert sorted(len(peer.requests) for peer in server.peers) == [1, 1, 6]
-
-
 async def test_a_connection_that_the_server_closed_is_passed_over_in_silence(serve, ask, tools):
     """That is the end of its keep-alive, and no stray."""
     server = await serve()

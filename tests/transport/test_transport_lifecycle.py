@@ -85,6 +85,16 @@ async def test_opening_can_be_cancelled(debug, stack, tools):
             await (await server.peer(number)).gone()
 
 
+async def test_the_connection_that_was_used_last_is_taken_first(serve, ask):
+    """So that those which are not needed come to rest."""
+    server = await serve()
+    asker = await ask(server)
+    await asyncio.gather(*(asker.send() for _ in range(3)))
+    for _ in range(5):
+        await asker.send()
+    assert sorted(len(peer.requests) for peer in server.peers) == [1, 1, 6]
+
+
 # ── cancelling ───────────────────────────────────────────────────────────────────────────────
 
 WHOLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nright\r\n0\r\n\r\n"
