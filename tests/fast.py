@@ -8,6 +8,7 @@ _SLOWERS = (
     "PYTHONASYNCIODEBUG",
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
+    "PYTEST_ADDOPTS",  # by which CI asks for coverage, and for how much there must be
 )
 
 
