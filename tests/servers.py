@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,12 +16,18 @@ import pytest
 
 PATIENCE_S = 20
 SHARED_MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 2**30
+#: Below those that a system gives to whoever asks for any port: a server that is stopped finds its
+#: own free when it starts again, whatever other tests have opened meanwhile.
+PORTS = range(20_000, 32_000)
+_CHANCE = random.SystemRandom()  # pytest-randomly gives every worker the same seed
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = _CHANCE.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def quick_place():

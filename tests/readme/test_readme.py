@@ -2,16 +2,21 @@
 
 import ast
 import inspect
+import itertools
 import re
+import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from altcraft_balance import BalanceClient, Sandbox, Secret
 from altcraft_balance import errors as errors_module
 from altcraft_balance.environment import VARIABLES
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 #: A block that names a public host is compiled only (and its names are resolved).
 OFFLINE = [block for block in BLOCKS if "https://" not in block]
@@ -76,3 +81,28 @@ def test_every_error_is_in_the_table():
     table = README.split("## Errors")[1].split("\n## ")[0]
     for name in set(errors_module.__all__) - {"API_ERRORS"}:
         assert f"`{name}`" in table or name == "AltcraftBalanceError", name
+
+
+def test_every_test_shown_to_the_reviewer_is_there():
+    """Each threat has a test, and the test exists."""
+    table = README.split("## For the reviewer")[1].split("\nNot guarded")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 8
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)`", row.split(" | ")[-1])
+        assert named, row
+        for name in named:
+            path = name if "/" in name else f"tests/promises/{name}"
+            assert (ROOT / path).is_file(), name
+
+
+def test_the_reviewer_is_told_every_dependency():
+    """The core ones, what aiohttp brings, and what each extra for users names."""
+    told = README.split("\nDependencies: ")[1].split("\n\n")[0].lower()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    of_users = [extras[name] for name in extras.keys() - {"test", "bench", "dev", "fuzz"}]
+    for text in itertools.chain(project["dependencies"], requires("aiohttp"), *of_users):
+        one = Requirement(text)
+        if one.marker is None or one.marker.evaluate({"extra": ""}):
+            assert one.name.lower() in told, text
