@@ -8,6 +8,7 @@ from hypothesis import settings
 from tests.alone import turn
 from tests.promises.table import PromiseTable
 from tests.servers import PostgresServer, running
+from tests.watches import blocking, leftovers
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci")
@@ -46,6 +47,8 @@ class OnUvloop:
 def pytest_configure(config):
     """The table here too: with pytest-xdist the session that draws it collects no test."""
     config.pluginmanager.register(PromiseTable(config), "promise-table")
+    for watch in (blocking, leftovers):  # over every test
+        config.pluginmanager.register(watch)
     if config.getoption("loop") == "uvloop":
         config.pluginmanager.register(OnUvloop())
 

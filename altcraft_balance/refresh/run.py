@@ -116,7 +116,7 @@ class Run:
             raise
 
     async def _do(self, stack: AsyncExitStack) -> None:
-        check_paths(self._source, self._sinks.named())
+        await self._desk.call(check_paths, self._source, self._sinks.named())
         if self._is_stopped:
             return
         info: SourceInfo = await self._desk.call(self._source.describe)

@@ -66,7 +66,8 @@ class Standing:
             await self.forget_end()
             if state is not None and sinks.path is not None:
                 # The run whose output is taken over cannot go on.
-                await self._desk.call(drop_run, state, owner_of(sinks.path))
+                owner = await self._desk.call(owner_of, sinks.path)
+                await self._desk.call(drop_run, state, owner)
 
     async def forget_end(self) -> None:
         """It has not finished: it begins anew."""
@@ -127,7 +128,7 @@ class Standing:
         if self._folder is not None:
             spool: RowSpool = await self._desk.call(self._folder.spool)
             return spool
-        folder = TemporaryDirectory(prefix="altcraft-balance-")
+        folder = await self._desk.call(_temporary_folder)
         self._stack.push_async_callback(self._desk.call, folder.cleanup)
         return FileSpool(Path(folder.name) / ROWS)
 
@@ -165,3 +166,7 @@ class Standing:
         if self._leaves_nothing:
             with suppress(ConnectionError):  # what ended the run is said, not this
                 await self._desk.call(folder.drop)
+
+
+def _temporary_folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="altcraft-balance-")

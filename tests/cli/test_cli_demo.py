@@ -12,6 +12,8 @@ from altcraft_balance.models import ByEmail
 from altcraft_balance.sandbox.faults import checked_rates
 from tests.cli.refreshing import rows_of
 
+pytestmark = pytest.mark.may_block("the demo has nothing else to do while it looks at files")
+
 
 def test_every_row_is_verified_and_none_is_lost(command):
     """Faults on a tenth of all requests and a SIGKILL half-way cost repeats, and no member."""

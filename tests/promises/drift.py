@@ -1,20 +1,19 @@
 """Streams members past faults over real sockets, and says how the memory went, in KiB.
 
-Run as a program, since a process has one peak only. The sandbox has a process of its own: what it
-remembers of its members is not the client's. Of each tenth of the run it is the most that counts,
-since at one moment alone few may happen to wait.
+Run as a program, since a process has one peak only. Of each tenth of
+the run it is the most that counts, since at one moment alone few may happen to wait.
 """
 
 import asyncio
 import gc
 import os
-import sys
 import tracemalloc
 from pathlib import Path
 
 from altcraft_balance.models import ByEmail
 from altcraft_balance.settings import Limits, RetryPolicy
 from tests.lanes import client_over
+from tests.promises.beside import sandbox_beside
 from tests.promises.child import answer, options_of
 
 TENTHS = 10
@@ -61,17 +60,8 @@ async def main(url):
 
 
 async def beside_a_server():
-    server = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.promises.drift_server"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        return await main((await server.stdout.readline()).decode().strip())
-    finally:
-        server.stdin.close()
-        await server.wait()
+    async with sandbox_beside() as url:
+        return await main(url)
 
 
 if __name__ == "__main__":

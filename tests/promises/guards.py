@@ -66,6 +66,16 @@ GUARDS = [
         "self._probe_at = now + 0.2",
         only="storm",
     ),
+    guard(  # either of them is enough
+        4,
+        "breaker and budget: a dead server is not asked on",
+        "policy/breaker.py",
+        "if self.failures < FAILURES_TO_OPEN and not silent:",
+        "if now >= 0:",
+        ("policy/budget.py", "if self.tokens < RETRY_COST:", "if self.tokens < 0:"),
+        ("policy/budget.py", "self.tokens -= RETRY_COST", "self.tokens -= 0"),
+        only="storm",
+    ),
     guard(
         5,
         "a batch is paced after an outage",

@@ -18,9 +18,9 @@ import aiohttp
 import async_solipsism
 import pytest
 
-from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import AltcraftBalanceError, DeadlineExceeded
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
+from tests.lanes import LANES, client_over
 from tests.promises import virtual
 
 OVERRUN_S = 0.05
@@ -190,24 +190,26 @@ def deadlines(count):
     return [*SECONDS, *(round(rng.uniform(0.02, 20), 3) for _ in range(count - len(SECONDS)))]
 
 
+@pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("attempt_s", [0.4, 100.0])
 @pytest.mark.parametrize("what", ["silence", "a byte each 100 ms", "slow DNS"])
-def test_no_deadline_is_overrun(promise, size, what, attempt_s, monkeypatch):
+def test_no_deadline_is_overrun(promise, size, what, attempt_s, lane, monkeypatch):
     """Of a call, an item, a run; in one attempt, in one of many, between them, in the queue."""
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", aiohttp.ThreadedResolver)
-    stated = promise(11, f"deadlines hold: {what}, attempts of {attempt_s:g} s")
+    stated = promise(11, f"deadlines hold: {what}, attempts of {attempt_s:g} s, {lane}")
     script = {"silence": silent, "a byte each 100 ms": dripping, "slow DNS": None}[what]
     limits = Timeouts(connect_s=attempt_s, attempt_s=attempt_s, deadline_s=None)
     overruns = []
     for of, seconds in itertools.product(HAVE_DEADLINES, deadlines(size(5, 200))):
-        overruns += on_virtual_clock(of, seconds, script=script, timeouts=limits)
+        overruns += on_virtual_clock(of, seconds, script=script, timeouts=limits, lane=lane)
     say(stated, overruns, exact=attempt_s > max(SECONDS))
 
 
+@pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("what", ["silence", "a byte each 100 ms"])
-def test_no_deadline_is_overrun_in_the_handshake(promise, size, what):
+def test_no_deadline_is_overrun_in_the_handshake(promise, size, what, lane):
     """A server that never gets its handshake done holds nobody beyond the deadline."""
-    stated = promise(11, f"deadlines hold: slow TLS, {what}")
+    stated = promise(11, f"deadlines hold: slow TLS, {what}, {lane}")
     script = silent if what == "silence" else dripping_tls
     settings = {
         "token": "sandbox-token",
@@ -234,7 +236,7 @@ def test_no_deadline_is_overrun_in_the_handshake(promise, size, what):
     async def main():
         async with listening(script, 0) as port:
             url = f"https://127.0.0.1:{port}"
-            async with BalanceClient(url, **settings) as client:
+            async with client_over(lane, url, **settings) as client:
                 seconds = [0.05 + number * size(0.02, 0.1) for number in range(size(20, 100))]
                 return await asyncio.gather(*(overrun(client, each) for each in seconds))
 

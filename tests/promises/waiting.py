@@ -47,6 +47,7 @@ async def main():
     began = virtual.now()
     async with virtual.opened(
         sandbox=Sandbox(latency_s=LATENCY_S),
+        lane=asked.lane,
         limits=Limits(concurrency=SLOTS),
         timeouts=Timeouts(attempt_s=ATTEMPT_S),
         retry=RetryPolicy(max_attempts=1),
@@ -58,5 +59,5 @@ async def main():
 
 
 if __name__ == "__main__":
-    asked = options_of(__doc__, lookups=1000, how="batch")
+    asked = options_of(__doc__, lookups=1000, how="batch", lane="aiohttp")
     answer(virtual.run(main))

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -39,13 +40,13 @@ def opening(columns=COLUMNS, **kwargs):
 def written(path, chunks, *, columns=COLUMNS, batch=3, **kwargs):
     """The sink of a run that is over, with a `sync` after each of `chunks`."""
     sink = ParquetSink(path, **kwargs)
-    sink.open(opening(columns))
-    for rows in chunks:
-        for start in range(0, len(rows), batch):
-            sink.write(rows[start : start + batch])
-        sink.sync()
-    sink.finish()
-    sink.close()
+    with closing(sink):
+        sink.open(opening(columns))
+        for rows in chunks:
+            for start in range(0, len(rows), batch):
+                sink.write(rows[start : start + batch])
+            sink.sync()
+        sink.finish()
     return Path(path)
 
 

@@ -62,6 +62,7 @@ def written(path, text):
         ("out/", ParquetSink, ParquetSource),
     ],
 )
+@pytest.mark.may_block("it reads what was written, here")
 async def test_what_a_run_wrote_is_found(tmp_path, name, sink, source):
     """In every format, with the currency and the program that it asked for."""
     path = f"{tmp_path}/{name}"

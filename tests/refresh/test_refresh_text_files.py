@@ -262,6 +262,7 @@ def test_a_partial_file_that_is_too_short_is_noticed(tmp_path):
     again = CsvSink(tmp_path / "out.csv")
     with pytest.raises(ConfigurationError, match="bytes where 1,000 were written"):
         again.open(Opening(run_id="night", columns=COLUMNS, token=1000))
+    again.close()
 
 
 def test_json_keeps_every_digit_and_every_shape(tmp_path):
