@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import gc
 import tempfile
 
 import pytest
@@ -77,6 +78,11 @@ def pytest_runtest_protocol(item):
 def pytest_collection_modifyitems(items):
     """What takes long comes first, so that parallel workers end together."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish():
+    """Thousands of tests stay to the end: the collector need not look at them again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
