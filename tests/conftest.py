@@ -76,8 +76,14 @@ def pytest_runtest_protocol(item):
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items):
-    """What takes long comes first, so that parallel workers end together."""
+    """What takes long comes first, so that parallel workers end together, and is not covered.
+
+    Coverage makes it four times slower, and others come to the same lines.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
 
 
 def pytest_collection_finish():

@@ -18,6 +18,8 @@ from tests.session.fakes import (
     throttled,
 )
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 FAULTS = [ok(), broken(reused=True), Slow(1), http(500), throttled(1), api(400), Slow(2, ok())]
 
 

@@ -76,6 +76,7 @@ def test_nginx_answers_in_both_formats_on_both_connections(tmp_path):
     assert all(cell["checked"] == cell["lookups"] and not cell["failed"] for cell in cells)
 
 
+@pytest.mark.may_leave("clients in Rust keep a runtime for the process")
 @pytest.mark.parametrize("syntax", REPLIES)
 @pytest.mark.parametrize("name", [name for name in CLIENTS if not name.startswith("direct")])
 async def test_a_wrong_amount_is_a_failed_lookup(name, syntax):

@@ -89,7 +89,10 @@ def server(serve, monkeypatch) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def child() -> Iterator[Callable[..., subprocess.Popen]]:
-    """Start ``python -m altcraft_balance``; whatever still runs at the end is killed."""
+    """Start ``python -m altcraft_balance``; whatever still runs at the end is killed.
+
+    Not in development mode, in which asyncio tells on standard error what took long.
+    """
     started: list[subprocess.Popen] = []
 
     def start(*arguments: str, **options) -> subprocess.Popen:
@@ -100,6 +103,7 @@ def child() -> Iterator[Callable[..., subprocess.Popen]]:
                 "stdout": subprocess.PIPE,
                 "stderr": subprocess.PIPE,
                 "text": True,
+                "env": {**os.environ, "PYTHONDEVMODE": ""},
                 **options,
             },
         )

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from altcraft_balance.secret import HiddenStr
 from tests.strategies.bytes import JSON_BODIES, XML_BODIES, mutated
 from tests.strategies.replies import AMOUNTS, json_sources, replies
 from tests.strategies.requests import TEXTS, asked
+
+pytestmark = pytest.mark.no_cover  # it would take four times as long
 
 
 class Refused(Exception):

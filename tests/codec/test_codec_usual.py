@@ -17,6 +17,8 @@ from altcraft_balance.codec.reply import read_reply, read_usual
 from altcraft_balance.codec.usual import usual_amounts
 from tests.codec.conftest import NOON
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 REPLIES = sorted((Path(__file__).parent.parent / "samples" / "replies").glob("**/*.bin"))
 
 JSON = (

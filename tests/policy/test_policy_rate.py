@@ -11,6 +11,8 @@ from altcraft_balance.policy.pace import Gcra
 from altcraft_balance.policy.rate import AdaptiveRate
 from benchmarks.rates import Bucket, Client, Window, rate_between, run, worst_burst
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 ENDLESS = 10**9
 
 

@@ -5,6 +5,8 @@ import pytest
 from altcraft_balance.policy.rate import AdaptiveRate
 from benchmarks.rates import Bucket, Client, run
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 ENDLESS = 10**9
 
 

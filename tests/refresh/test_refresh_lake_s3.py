@@ -115,6 +115,7 @@ def test_missing_keys_are_told(port, monkeypatch):
     assert lakes.listing(url) == []
 
 
+@pytest.mark.may_leave("readers keep their sessions for the process")
 def test_readers_find_what_was_written(port, tmp_path):
     """pyarrow's own reader of folders sees the parts only, and so does our source of a copy."""
     url = lakes.s3_url(port, "read")

@@ -9,7 +9,10 @@ from altcraft_balance.refresh.report.page import report_page
 from tests.refresh.browser import Browser, chromium
 from tests.refresh.summaries import a_night, begun, failed, found, second, summary_of
 
-pytestmark = pytest.mark.server
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.may_block("it makes the page between two looks at it"),
+]
 
 FIGURES = """
 [...document.querySelectorAll('[data-figure]')].map(

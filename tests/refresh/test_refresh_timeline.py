@@ -150,6 +150,7 @@ async def test_a_real_run_has_it(tmp_path):
     assert (again.state, again.timeline) == ("finished_before", summary.timeline)
 
 
+@pytest.mark.may_block("it looks into the state, here")
 async def test_a_commit_has_the_series_once(tmp_path):
     """Not also in the summary that a process keeps when it begins; and the next one goes on."""
     platform = Platform()

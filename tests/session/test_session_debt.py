@@ -14,6 +14,8 @@ from altcraft_balance.session.traffic import Traffic
 from altcraft_balance.settings import Limits
 from tests.session.fakes import Slow, http, member, members, now, ok, opened, throttled
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 
 class FixedRate(AdaptiveRate):
     """A learnt rate that is what the test says."""

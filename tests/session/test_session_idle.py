@@ -8,6 +8,8 @@ import pytest
 from altcraft_balance.telemetry.events import WidthChanged
 from tests.session.fakes import Slow, members, now, opened
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 SLOTS = 256
 SERVICE_S = 0.01
 

@@ -22,6 +22,8 @@ from tests.session.fakes import (
     unreachable,
 )
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 OUTAGE_S = 600.0
 TROUBLES = {
     "500": lambda: http(500),

@@ -21,6 +21,8 @@ from pyrate_limiter import GCRA, InMemoryStateStore, RateItem, StateBucket
 
 from altcraft_balance.pace.rates import gcra_rate
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 PER_S = 200
 RATE = SharedRate.redis("redis://cache", "any", PER_S, workers=2)
 LIMITS = Limits(64, rate_per_s=RATE, adaptive=False)

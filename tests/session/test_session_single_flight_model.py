@@ -13,6 +13,8 @@ import pytest
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, DeadlineExceeded
 from tests.session.fakes import Slow, Wire, broken, http, make_client, member, now, ok, throttled
 
+pytestmark = pytest.mark.no_cover  # it would take four times as long
+
 MEMBERS, CALLS = 3, 40
 DEADLINES_S = (None, 0.3, 1, 3, 30)
 OURS = {"deadline_exceeded", "circuit_open", "http_status", "connection_failed"}

@@ -6,6 +6,7 @@ write files as they like. A test in which the package blocks on purpose says so 
     @pytest.mark.may_block("that it reads the file anew is what is tested")
 """
 
+import itertools
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ _MAY_BLOCK = (
     ("threading.Lock.acquire", "async_solipsism/loop.py", "shutdown_default_executor"),
     # A thread that has nothing to do any more is gone in microseconds.
     ("threading.Lock.acquire", "altcraft_balance/refresh/desk.py", "close"),
+    # How lines that are reached are counted.
+    ("threading.Lock.acquire", "coverage/collector.py", "lock_data"),
     # It looks for its user's keys and certificates before it connects.
     ("os.stat", "asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),
     # A setting is checked where it is made, once.
@@ -31,6 +34,11 @@ _MAY_BLOCK = (
     # Where a log goes is its user's choice.
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
     ("io.BufferedWriter.write", "logging/__init__.py", "emit"),
+)
+#: Extras are imported where they are needed, once, and some look for their own version.
+_ONCE = (
+    ("<frozen importlib._bootstrap>", "_find_and_load"),
+    ("importlib/metadata/__init__.py", "version"),
 )
 #: What the kernel has at hand: it looks at no disk.
 _NEVER_BLOCK = ("os.getcwd", "os.path.abspath")
@@ -64,6 +72,8 @@ def watched(*modules):
         del watch.functions[call]
     for call, file, function in _MAY_BLOCK:
         watch.functions[call].can_block_in(file, function)
+    for function, place in itertools.product(watch.functions.values(), _ONCE):
+        function.can_block_in(*place)
     for function in watch.functions.values() if modules else ():
         function.can_block_predicate = _or_is_a_tests(function.can_block_predicate)
     watch.activate()
