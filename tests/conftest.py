@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,8 @@ from tests.alone import turn
 from tests.promises.table import PromiseTable
 from tests.servers import PostgresServer, running
 from tests.watches import blocking, leftovers
+
+COVERED_CASES = 4
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci")
@@ -76,19 +79,34 @@ def pytest_runtest_protocol(item):
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items):
-    """What takes long comes first, so that parallel workers end together, and is not covered.
-
-    Coverage makes it four times slower, and others come to the same lines.
-    """
+    """What takes long comes first, so that parallel workers end together."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker("no_cover")
+    for item in not_covered(items):
+        item.add_marker("no_cover")
+
+
+def not_covered(items):
+    """Coverage makes a test four times slower, and a tenth case reaches the lines of the first."""
+    cases = Counter()
+    for item in sorted(items, key=lambda item: item.nodeid):
+        test = item.nodeid.partition("[")[0]
+        cases[test] += 1
+        if cases[test] > COVERED_CASES or item.get_closest_marker("slow"):
+            yield item
 
 
 def pytest_collection_finish():
     """Thousands of tests stay to the end: the collector need not look at them again and again."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary(tmp_path_factory):
+    """What runs that are killed leave behind lies among pytest's folders, which it clears away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        patch.setattr("tempfile.tempdir", None)  # what was found before
+        yield
 
 
 @pytest.fixture(scope="session")

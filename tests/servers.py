@@ -16,6 +16,8 @@ import pytest
 
 PATIENCE_S = 20
 SHARED_MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 2**30
+#: The system's own: the one that tests leave things in is for its owner alone.
+TEMPORARY = Path(tempfile.gettempdir())
 #: Below those that a system gives to whoever asks for any port: a server that is stopped finds its
 #: own free when it starts again, whatever other tests have opened meanwhile.
 PORTS = range(20_000, 32_000)
@@ -31,9 +33,9 @@ def free_port():
 
 
 def quick_place():
-    """Where a database of many small files is made and thrown away in half the time, if there."""
+    """Where a database of many small files is made and thrown away in half the time."""
     is_one = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > ENOUGH_BYTES
-    return SHARED_MEMORY if is_one else None
+    return SHARED_MEMORY if is_one else TEMPORARY
 
 
 class Server:
