@@ -1,6 +1,5 @@
 """Settings of the whole suite."""
 
-import gc
 import tempfile
 from collections import Counter
 
@@ -93,11 +92,6 @@ def not_covered(items):
         cases[test] += 1
         if cases[test] > COVERED_CASES or item.get_closest_marker("slow"):
             yield item
-
-
-def pytest_collection_finish():
-    """Thousands of tests stay to the end: the collector need not look at them again and again."""
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -64,9 +64,11 @@ async def talkative(watch, caplog):
 @pytest.mark.parametrize("form", ["json", "xml"])
 @pytest.mark.parametrize("lane", LANES)
 async def test_a_server_that_repeats_all_it_is_told_reveals_nothing(
-    promise, watch, talkative, caplog, lane, form
+    promise, size, watch, talkative, caplog, lane, form
 ):
     """In each place of a reply, and past each fault; in calls, in a batch, and when cancelled."""
+    if size("small", "full") == "small" and (lane == "direct") == (form == "json"):
+        pytest.skip("at the full size")
     stated = promise(19, f"no secret, no address leaks: {lane}, {form}")
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -20,6 +20,8 @@ pyarrow = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 pytest.importorskip("moto", reason="needs the extra 'test'")
 lakes = pytest.importorskip("tests.refresh.lakes")
 
+pytestmark = pytest.mark.may_leave("what speaks to S3 is kept for the process")
+
 ROOT = Path(altcraft_balance.__file__).parents[1]
 CHILD = Path(__file__).with_name("lake_crash_child.py")
 
@@ -115,7 +117,6 @@ def test_missing_keys_are_told(port, monkeypatch):
     assert lakes.listing(url) == []
 
 
-@pytest.mark.may_leave("readers keep their sessions for the process")
 def test_readers_find_what_was_written(port, tmp_path):
     """pyarrow's own reader of folders sees the parts only, and so does our source of a copy."""
     url = lakes.s3_url(port, "read")

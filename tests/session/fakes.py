@@ -320,7 +320,8 @@ def cancelled_at_every_turn(scenario, afterwards, **settings):
     turn = 0
     while True:
         turn += 1
-        with asyncio.Runner(loop_factory=TurningLoop) as runner:
+        # In debug mode it takes three times as long.
+        with asyncio.Runner(debug=False, loop_factory=TurningLoop) as runner:
             if not runner.run(main(turn)):
                 return turn - 1
 
