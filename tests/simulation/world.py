@@ -47,7 +47,7 @@ def simulate(scenario, seed, lane="aiohttp"):
     with warnings.catch_warnings(), suppress(Stuck, SleepForeverError):
         # Time goes in steps of 1 µs; a wait of less than half of one is over at once.
         warnings.simplefilter("ignore", ResolutionWarning)
-        with asyncio.Runner(loop_factory=Loop) as runner:
+        with asyncio.Runner(debug=False, loop_factory=Loop) as runner:
             world = World(scenario, seed, runner.get_loop(), lane)
             # aiohttp times its idle connections by the machine's clock, on whatever loop.
             with patch("aiohttp.connector.monotonic", world.clock):
