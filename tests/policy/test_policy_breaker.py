@@ -194,6 +194,7 @@ def test_an_alarm_that_is_doubted_is_tested_at_once():
 def test_an_alarm_is_false_if_the_doubt_was_right(doubted, probes):
     """Then the server was well all the time."""
     breaker = opened(0.0)
+    assert not breaker.false_alarm
     if doubted:
         breaker.doubt(0.0)
     for number in range(probes):

@@ -65,6 +65,10 @@ def test_a_parked_item_waits_only_when_the_tokens_are_gone():
     assert budget.wait_s(5.0) == 0.0
     assert budget.spend(5.0, 0.5) == 14
     assert (budget.tokens, budget.wait_s(5.0)) == (0, 0.0)
+    assert budget.spend(5.0, 0.5) == 0  # a probe, after which the next one has to wait
+    assert budget.wait_s(5.0) > 0
+    budget.give_back(14)
+    assert budget.wait_s(5.0) == 0.0
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 0.999])
