@@ -108,6 +108,8 @@ def test_what_is_owed_is_paid_at_the_new_rate():
     assert pace.wait_s(1) == pytest.approx(0.01)
     pace.rate_per_s = 1
     assert pace.wait_s(1) == pytest.approx(0.5)
+    pace.rate_per_s = 0.5
+    assert pace.wait_s(1) == pytest.approx(1)
 
 
 def test_a_wait_that_no_clock_can_show_is_none():

@@ -246,6 +246,7 @@ GUARDS = [
         "transport/tls.py",
         "return await asyncio.to_thread(_build, ca_file, client_cert)",
         "return _build(ca_file, client_cert)",
+        only="authorities",
     ),
     guard(
         23,

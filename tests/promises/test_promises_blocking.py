@@ -4,13 +4,21 @@ Not by a call that waits in the kernel: the whole suite runs under a watch (`tes
 does this run of many faults. And not by work: a turn of the loop is short.
 """
 
+import ssl
+import threading
 import time
 from contextlib import suppress
 
 import pytest
 
+from altcraft_balance.models import Balance
 from altcraft_balance.secret import Secret
+from tests.hostile.behaviours import BALANCE, answers
+from tests.hostile.replies import reply
+from tests.hostile.server import RawServer
+from tests.lanes import LANES
 from tests.promises.child import in_child
+from tests.promises.hostile import client_of, outcome_of
 from tests.promises.lag import lag_s
 from tests.watches.blocking import Blocked, watched
 
@@ -18,7 +26,7 @@ MOST_MS = 20
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
-@pytest.mark.parametrize("lane", ["aiohttp", "direct"])
+@pytest.mark.parametrize("lane", LANES)
 def test_a_turn_of_the_loop_is_short(promise, size, lane, form):
     """No call blocks; in 99.9 % of all moments who becomes ready waits 20 ms of CPU at most."""
     stated = promise(22, f"the loop is never blocked: {lane}, {form}")
@@ -33,6 +41,30 @@ def test_a_turn_of_the_loop_is_short(promise, size, lane, form):
     assert sum(came["tally"].values()) == members
     assert came["tally"]["found"] > 0.97 * members
     assert len(came["tally"]) > 1, "the faults were not met"
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_authorities_are_read_in_a_thread(promise, monkeypatch, authority, lane):
+    """The system's take 24 ms; no call says so, hence the watch cannot see it."""
+    stated = promise(22, f"the loop is never blocked: TLS's authorities, {lane}")
+    make, threads, context = ssl.create_default_context, [], authority.serving()
+
+    def noted(*arguments, **named):
+        threads.append(threading.get_ident())
+        return make(*arguments, **named)
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    async with (
+        RawServer(answers(reply(BALANCE)), context=context) as server,
+        client_of(lane, server.url, ca_file=authority.file) as client,
+    ):
+        assert isinstance(await outcome_of(client), Balance)
+    stated.came(
+        tried=len(threads),
+        failed=threads.count(threading.get_ident()),
+        figure=f"read {len(threads)} times",
+    )
+    assert threads
 
 
 def test_a_long_turn_is_seen():
