@@ -87,6 +87,15 @@ async def test_a_blocking_call_is_seen_even_when_it_is_caught():
     assert [Blocked.seen.pop()] == ["time.sleep"]
 
 
+async def test_a_lock_that_another_thread_holds_is_seen(monkeypatch):
+    """Only where lines are counted it is not: the tracer takes locks, too."""
+    monkeypatch.setattr("sys.gettrace", lambda: None)
+    lock = threading.Lock()
+    with lock, watched(), suppress(Exception):
+        lock.acquire(timeout=0.001)
+    assert [Blocked.seen.pop()] == ["lock.acquire"]
+
+
 async def test_the_watch_is_over_every_asynchronous_test(tmp_path):
     """Without a word in the test: the package may not read a file here, while the test may."""
     path = tmp_path / "token"

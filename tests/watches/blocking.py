@@ -24,8 +24,6 @@ _MAY_BLOCK = (
     ("threading.Lock.acquire", "async_solipsism/loop.py", "shutdown_default_executor"),
     # A thread that has nothing to do any more is gone in microseconds.
     ("threading.Lock.acquire", "altcraft_balance/refresh/desk.py", "close"),
-    # How lines that are reached are counted.
-    ("threading.Lock.acquire", "coverage/collector.py", "lock_data"),
     # It looks for its user's keys and certificates before it connects.
     ("os.stat", "asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),
     # A setting is checked where it is made, once.
@@ -40,6 +38,7 @@ _ONCE = (
     ("<frozen importlib._bootstrap>", "_find_and_load"),
     ("importlib/metadata/__init__.py", "version"),
 )
+_LOCKS = ("threading.Lock.acquire", "threading.Lock.acquire_lock")
 #: What the kernel has at hand: it looks at no disk.
 _NEVER_BLOCK = ("os.getcwd", "os.path.abspath")
 
@@ -74,6 +73,10 @@ def watched(*modules):
         watch.functions[call].can_block_in(file, function)
     for function, place in itertools.product(watch.functions.values(), _ONCE):
         function.can_block_in(*place)
+    for name in _LOCKS:
+        watch.functions[name].can_block_predicate = _or_is_traced(
+            watch.functions[name].can_block_predicate
+        )
     for function in watch.functions.values() if modules else ():
         function.can_block_predicate = _or_is_a_tests(function.can_block_predicate)
     watch.activate()
@@ -82,6 +85,15 @@ def watched(*modules):
     finally:
         watch.deactivate()
         blockbuster.blockbuster.BlockingError = usual
+
+
+def _or_is_traced(may_block):
+    """Coverage takes a lock of its own wherever a thread comes to a new file, from no frame."""
+
+    def predicate(*arguments, **named):
+        return sys.gettrace() is not None or may_block(*arguments, **named)
+
+    return predicate
 
 
 def _or_is_a_tests(may_block):
