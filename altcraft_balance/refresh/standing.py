@@ -128,7 +128,7 @@ class Standing:
         if self._folder is not None:
             spool: RowSpool = await self._desk.call(self._folder.spool)
             return spool
-        folder = await self._desk.call(_temporary_folder)
+        folder = await self._desk.call(TemporaryDirectory, None, "altcraft-balance-")
         self._stack.push_async_callback(self._desk.call, folder.cleanup)
         return FileSpool(Path(folder.name) / ROWS)
 
@@ -166,7 +166,3 @@ class Standing:
         if self._leaves_nothing:
             with suppress(ConnectionError):  # what ended the run is said, not this
                 await self._desk.call(folder.drop)
-
-
-def _temporary_folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="altcraft-balance-")

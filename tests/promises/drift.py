@@ -1,7 +1,7 @@
 """Streams members past faults over real sockets, and says how the memory went, in KiB.
 
-Run as a program, since a process has one peak only. Of each tenth of
-the run it is the most that counts, since at one moment alone few may happen to wait.
+Run as a program, since a process has one peak only. Of each tenth of the run it is the most that
+counts, since at one moment alone few may happen to wait.
 """
 
 import asyncio

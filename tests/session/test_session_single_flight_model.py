@@ -7,11 +7,21 @@ import asyncio
 import random
 from collections import Counter
 
-import async_solipsism
 import pytest
 
 from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, DeadlineExceeded
-from tests.session.fakes import Slow, Wire, broken, http, make_client, member, now, ok, throttled
+from tests.session.fakes import (
+    Slow,
+    Wire,
+    broken,
+    http,
+    make_client,
+    member,
+    now,
+    ok,
+    throttled,
+    virtual_loop,
+)
 
 pytestmark = pytest.mark.no_cover  # it would take four times as long
 
@@ -109,8 +119,7 @@ def test_the_rules_hold_in_any_order(closes, caplog):
     ends = Counter()
     for seed in range(150):
         schedule = Schedule(seed)
-        # In debug mode it takes three times as long.
-        with asyncio.Runner(debug=False, loop_factory=async_solipsism.EventLoop) as runner:
+        with asyncio.Runner(loop_factory=virtual_loop) as runner:
             runner.run(schedule.run(closes))
         ends += schedule.ends
     assert ends["found"] > 500
