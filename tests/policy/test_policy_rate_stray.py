@@ -48,11 +48,17 @@ def test_a_climb_begins_at_what_passed_behind_the_refused_request():
 @pytest.mark.parametrize("flooded", [
     {"sent": 64, "refused": 14, "sent_before": 50},  # it ran empty, after it had been full
     {"sent": 7, "refused": 1},  # so few may be chance
+    {"sent": 64, "refused": 1, "gap_s": 0.0},  # none was sent after the refused one
     {"sent": 64, "refused": 62},  # two: one, and one that was gained
 ])  # fmt: skip
 def test_what_passed_before_the_refused_request_proves_nothing(flooded):
     """A bucket that ran empty has answered what came before; few requests tell nothing."""
     assert limit_after(10.0, AdaptiveRate(), **flooded) < 60
+
+
+def test_eight_prove_something():
+    """Six were gained in what is taken for 20 ms."""
+    assert limit_after(10.0, AdaptiveRate(), sent=8, refused=1) == pytest.approx(6 / 0.02)
 
 
 def test_requests_sent_at_once_prove_no_endless_rate():
@@ -86,10 +92,41 @@ def test_a_server_that_stays_closed_is_not_asked_as_often_as_was_proven():
     assert rate.limit(now) < 100
 
 
-def test_what_was_proven_is_forgotten():
-    """After half a minute refusals count again as if nothing were known."""
+def test_answers_to_requests_of_an_unknown_moment_prove_nothing():
+    """They may have been sent before the refused one."""
     rate, now = proven()
-    assert limit_after(now + 31, rate, sent=4, refused=1) < 100
+    reached = rate.limit(now)
+    rate.sent(now)
+    rate.throttled(now + 0.1, now, 1.0)
+    rate.answered(now + 0.2)
+    assert rate.limit(now + 1.1) == pytest.approx(reached / 2)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(("later_s", "is_known"), [(30.0, True), (30.5, False)])
+def test_what_was_proven_is_forgotten(times, later_s, is_known):
+    """Half a minute after it was proven, last, refusals count again as if nothing were known."""
+    rate = AdaptiveRate()
+    for time in range(times):
+        flood(rate, 10.0 + 20 * time, sent=64, refused=1, gap_s=1e-6)
+        now = 12.0 + 20 * time
+        rate.limit(now)  # when it is proven
+    flood(rate, now + later_s - 2, sent=4, refused=1)
+    assert (rate.limit(now + later_s) > 0.85 * 3_100) == is_known
+
+
+@pytest.mark.parametrize("how", ["outage", "time"])
+def test_nothing_is_left_of_it(how):
+    """A server that stays closed is asked down to once in two seconds."""
+    rate, now = proven()
+    if how == "outage":
+        rate.recovered(now)
+    else:
+        now = flood(rate, now + 31, sent=4, refused=1)
+        rate.limit(now)
+    for _ in range(14):
+        now = flood(rate, now, sent=4, refused=1, opened_s=0.0)
+    assert rate.limit(now) == 0.5
 
 
 def test_a_lower_proof_does_not_take_the_place_of_a_higher():

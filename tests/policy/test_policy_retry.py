@@ -58,6 +58,15 @@ def test_a_failure_that_may_pass_is_repeated_after_a_wait(error, before, left_s,
     assert decision == Again(wait_s, after)
 
 
+def test_what_was_sent_for_everybody_s_sake_is_no_attempt():
+    """It tested the server in an outage; a final failure is the lookup's own all the same."""
+    after = Progress(attempts=2, put_off=1)
+    decision = after_failure(POLICY, Progress(2), BROKEN, left_s=None, draw=0.5, spare=True)
+    assert decision == Again(1.0, after)
+    decision = after_failure(POLICY, Progress(2), FINAL, left_s=None, draw=0.5, spare=True)
+    assert decision == Stop(FINAL, Progress(attempts=3))
+
+
 STOP = [
     (FINAL, Progress(), Progress(attempts=1)),
     (FINAL, Progress(attempts=1, put_off=3), Progress(2, 3)),

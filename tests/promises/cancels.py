@@ -6,7 +6,6 @@ On real sockets: the connections can be reset, and descriptors counted.
 import asyncio
 import random
 from collections import Counter
-from pathlib import Path
 
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.models import ByEmail
@@ -15,14 +14,10 @@ from altcraft_balance.settings import RetryPolicy
 from tests.lanes import client_over, taken_on
 from tests.promises.child import answer, options_of
 from tests.promises.virtual import steady
+from tests.watches.leftovers import added, descriptors
 
 SLOTS, AT_ONCE = 32, 100
 FAULTS = "reset=0.05,status500=0.05,idle_close=0.1,late_408=0.05,stray=0.05,truncated=0.02"
-
-
-def descriptors():
-    """How many this process has open."""
-    return len(list(Path("/dev/fd").iterdir()))
 
 
 async def call(client, rng):
@@ -90,7 +85,7 @@ async def main():
         left["slots lost"] = SLOTS - await most_at_once(client, rng)
     await asyncio.sleep(0)
     left["tasks"] = len(asyncio.all_tasks()) - 1
-    left["descriptors"] = descriptors() - before
+    left["descriptors"] = len(added(before, descriptors()))
     cancelled, ended = ends.pop("cancelled"), ends.pop("ended", 0)
     return {"cancelled": cancelled, "ended": ended, "left": left, "odd": dict(ends)}
 

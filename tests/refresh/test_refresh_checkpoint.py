@@ -6,12 +6,14 @@ import stat
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.state import checkpoint as checkpoint_module
 from altcraft_balance.refresh.state.checkpoint import (
     VERSION,
     FileCheckpoint,
     NoCheckpoint,
     look_into,
 )
+from tests.watches.leftovers import descriptors
 
 ANSWER = ["1.50", None, "points", 123, "found", None, None, None, 1, "2026-11-26T12:00:00+00:00"]
 
@@ -48,36 +50,16 @@ class Broken:
         pass
 
 
-def test_what_was_committed_is_known_to_the_next_process(opened):
-    """Both what is known and the answers, whose values keep their types."""
-    first = opened()
-    assert (first.known(), first.last_row(), first.answers(0, 9)) == ({}, -1, {})
-    first.commit({"tally": {"rows": 2}}, [(7, [ANSWER, ANSWER]), (3, [ANSWER])], 0)
-    first.close()
-    second = opened()
-    assert (second.known(), second.last_row()) == ({"tally": {"rows": 2}}, 7)
-    assert second.answers(3, 6) == {3: [ANSWER]}
-    assert second.answers(0, 9) == {3: [ANSWER], 7: [ANSWER, ANSWER]}
-
-
-def test_answers_that_are_in_the_output_go(opened):
-    """A block whose rows are all in all outputs is kept no longer."""
-    checkpoint = opened()
-    checkpoint.commit({}, [(number, [ANSWER]) for number in range(8)], 0)
-    checkpoint.commit({}, [(number, [ANSWER]) for number in (9, 8)], 0)
-    checkpoint.commit({}, [(12, [ANSWER])], 8)
-    assert sorted(checkpoint.answers(0, 99)) == [8, 9, 12]
-
-
-def test_a_commit_is_whole_or_not_at_all(opened):
-    """When one of its answers cannot be kept, nothing of it is."""
-    checkpoint = opened()
-    checkpoint.commit({"n": 1}, [(1, [ANSWER])], 0)
-    with pytest.raises(TypeError):
-        checkpoint.commit({"n": 2, "bad": object()}, [(2, [ANSWER])], 2)
-    assert (checkpoint.known(), sorted(checkpoint.answers(0, 9))) == ({"n": 1}, [1])
-    checkpoint.commit({"n": 3}, [], 0)
-    assert checkpoint.known() == {"n": 3}
+def test_a_commit_is_one_transaction(opened):
+    """New answers and what goes with them, or neither; one statement is a transaction as it is."""
+    checkpoint, said = opened(), []
+    checkpoint.commit({}, [(1, [ANSWER])], 0)
+    checkpoint._database.set_trace_callback(said.append)
+    checkpoint.commit({}, [(2, [ANSWER])], 2)
+    assert [words.split()[0] for words in said] == ["BEGIN", "INSERT", "DELETE", "COMMIT"]
+    said.clear()
+    checkpoint.commit({}, [(3, [ANSWER])], 2)
+    assert [words.split()[0] for words in said] == ["INSERT"]
 
 
 def test_a_full_disk_is_told_and_nothing_is_half(opened):
@@ -116,6 +98,24 @@ def test_a_file_that_is_no_checkpoint_is_refused(path):
     with pytest.raises(ConfigurationError, match=r"cannot be used: file is not a database; drop"):
         FileCheckpoint(path)
     assert path.read_bytes().startswith(b"a letter")
+
+
+@pytest.mark.parametrize("trouble", ["no checkpoint", "another version", "no tables"])
+def test_what_cannot_be_used_is_closed(opened, path, monkeypatch, trouble):
+    """A file that is refused is not kept open until somebody collects it."""
+    if trouble == "no checkpoint":
+        path.write_bytes(b"a letter to somebody " * 100)
+    elif trouble == "another version":
+        made = opened()
+        made._database.execute(f"PRAGMA user_version = {VERSION + 1}")
+        made.close()  # SQLite keeps files of one process open while another of them has a lock
+    else:
+        monkeypatch.setattr(checkpoint_module, "_LAYOUT", "CREATE TABLE blocks (((;")
+    before = descriptors()
+    with pytest.raises((ConfigurationError, OSError)) as told:
+        FileCheckpoint(path)
+    assert told.tb is not None  # its frames hold what was opened
+    assert descriptors() == before
 
 
 def test_a_crash_before_the_tables_leaves_nothing_known(opened, path):

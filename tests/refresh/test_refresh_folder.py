@@ -10,10 +10,13 @@ from altcraft_balance.refresh.state import folder as folder_module
 from altcraft_balance.refresh.state.folder import (
     CHECKPOINT,
     FINISHED,
+    STATE,
     RunFolder,
     checked_run_id,
+    drop_run,
     usual_state,
 )
+from tests.watches.leftovers import descriptors
 
 
 @pytest.fixture
@@ -74,13 +77,18 @@ def test_a_finished_run_keeps_only_that(folder):
     """What a crash has left beside it goes when somebody asks."""
     made = folder()
     made.checkpoint().close()
+    spool = made.spool()
+    spool.begin()
+    spool.finish({})
+    spool.close()
     (made.path / "input").write_bytes(b"spooled")
+    assert names(made.path) == ["checkpoint.sqlite", "input", "rows.spool"]
     assert made.finished() is None
     made.finish({"rows": 3})
-    assert (names(made.path), made.finished()) == ([FINISHED], {"rows": 3})
+    assert (names(made.path), made.finished()) == (["finished.json"], {"rows": 3})
     (made.path / CHECKPOINT).touch()
     made.tidy()
-    assert names(made.path) == [FINISHED]
+    assert names(made.path) == ["finished.json"]
 
 
 def test_a_damaged_end_is_none(folder):
@@ -110,6 +118,58 @@ def test_a_folder_without_anything_goes(folder, tmp_path):
     (other.path / "a").touch()
     other.let_go()
     assert names(other.path) == ["a"]
+
+
+@pytest.mark.parametrize(("name", "was_there", "goes"), [
+    ("state", False, True),
+    ("state", True, False),
+    (STATE, True, True),
+    (STATE, False, True),
+])  # fmt: skip
+def test_a_state_that_was_there_stays(tmp_path, name, was_there, goes):
+    """It may be a folder of the user's; but not if it has the name that we give."""
+    state = tmp_path / name
+    if was_there:
+        state.mkdir()
+    RunFolder(state, "night").let_go()
+    assert state.exists() != goes
+
+
+# -- a run that is dropped by another --
+
+
+def test_a_run_whose_output_is_taken_over_is_dropped(folder, tmp_path):
+    """With its folder; another process may have the same run at once."""
+    made = folder()
+    made.checkpoint().close()
+    state = made.path.parent
+    made.let_go()
+    before = descriptors()
+    drop_run(state, "night")
+    assert not made.path.exists()
+    assert descriptors() == before
+
+
+def test_what_is_no_unfinished_run_stays(folder, tmp_path):
+    """A run without a checkpoint has finished, or is somebody else's folder."""
+    made = folder()
+    made.finish({})
+    made.let_go()
+    state = made.path.parent
+    for run_id in ("night", "day", "", "..", "/etc"):
+        drop_run(state, run_id)
+    assert (names(state), names(made.path)) == (["night"], ["finished.json"])
+    (state.parent / CHECKPOINT).touch()
+    drop_run(state, "..")
+    assert (state.parent / CHECKPOINT).exists()
+
+
+def test_a_run_that_is_under_way_is_not_dropped(folder):
+    """Its process keeps all it has."""
+    made = folder()
+    made.checkpoint().close()
+    drop_run(made.path.parent, "night")
+    assert names(made.path) == [CHECKPOINT]
 
 
 def test_a_folder_that_goes_meanwhile_is_made_again(folder, monkeypatch):

@@ -2,17 +2,13 @@
 
 import os
 import stat
-from pathlib import Path
+import time
 
 import pytest
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.state.lock import Lock, is_locked
-
-
-def descriptors():
-    """How many this process has open."""
-    return len(list(Path("/dev/fd").iterdir()))
+from tests.watches.leftovers import descriptors
 
 
 def test_a_second_one_is_refused(tmp_path):
@@ -89,3 +85,36 @@ def test_no_descriptor_is_left(tmp_path):
         is_locked(tmp_path / "a.lock")
     lock.let_go()
     assert descriptors() == before
+
+
+def test_one_that_was_let_go_keeps_no_number(tmp_path, monkeypatch):
+    """Also where the system gives it the number 0, as in a process without standard input."""
+    lock, closed = Lock(tmp_path / "a.lock", ""), []
+    really, lock._descriptor = lock._descriptor, 0
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", closed.append)
+        lock.let_go()
+        lock.let_go()
+    assert closed == [0]
+    os.close(really)
+
+
+def test_who_only_looks_is_waited_for(tmp_path, monkeypatch):
+    """A moment, five times: then it is another run's."""
+    path, pauses, looking = tmp_path / "a.lock", [], []
+    path.touch()
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            looking.pop().let_go()
+
+    monkeypatch.setattr(time, "sleep", pause)
+    looking.append(Lock(path, ""))
+    Lock(path, "taken").let_go()
+    assert pauses == [0.02] * 4
+    looking.append(Lock(path, ""))
+    with pytest.raises(ConfigurationError, match="taken"):
+        Lock(path, "taken")
+    assert pauses == [0.02] * 9
+    looking.pop().let_go()

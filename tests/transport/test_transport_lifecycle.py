@@ -2,16 +2,12 @@
 
 import asyncio
 import gc
-from pathlib import Path
 
 import pytest
 
 from altcraft_balance.errors import ConnectionFailed
 from altcraft_balance.transport.port import SendFailed
-
-
-def descriptors():
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+from tests.watches.leftovers import descriptors
 
 
 @pytest.fixture
@@ -167,7 +163,7 @@ async def test_hundreds_of_cancels_leave_no_descriptor(debug, serve, ask, tools)
     asker = await ask(server)
     await asker.send()
     gc.collect()
-    before = descriptors() - 2 * len(server.peers)
+    before = len(descriptors()) - 2 * len(server.peers)
     for start in range(0, 300, 20):
         tasks = [asyncio.create_task(asker.send()) for _ in range(20)]
         await tools.turns(start % 17)
@@ -183,7 +179,7 @@ async def test_hundreds_of_cancels_leave_no_descriptor(debug, serve, ask, tools)
         peer.close()
     await tools.turns()
     gc.collect()
-    assert descriptors() <= before
+    assert len(descriptors()) <= before
 
 
 # ── closing ──────────────────────────────────────────────────────────────────────────────────

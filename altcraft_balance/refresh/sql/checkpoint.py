@@ -94,7 +94,7 @@ class SqlCheckpoint:
                 await self._shelf.remove_unfinished_others(connection)
 
         await self._shelf.do(work)
-        self._number = number
+        self._number, self._known = number, known
         self._flushed()
 
     async def close(self) -> None:
