@@ -42,9 +42,9 @@ TARGETS = (
         "secret.py", ("tests/words/test_words_secret.py", "tests/session/test_session_tokens.py")
     ),
     *_of_a_room("policy"),
-    _of_refresh("state/checkpoint.py", "checkpoint", "folder", "left"),
-    _of_refresh("sql/checkpoint.py", "sql_state"),
-    _of_refresh("sql/state.py", "sql_state"),
-    _of_refresh("state/folder.py", "folder", "checkpoint"),
+    _of_refresh("state/checkpoint.py", "checkpoint", "states", "folder"),
+    _of_refresh("sql/checkpoint.py", "states", "sql_state", "sql_turns"),
+    _of_refresh("sql/state.py", "states", "sql_state", "sql_turns"),
+    _of_refresh("state/folder.py", "folder", "states", "checkpoint"),
     _of_refresh("state/lock.py", "lock"),
 )
