@@ -155,12 +155,52 @@ def test_what_was_found_is_kept_and_then_probed(pause_s, hold_s):
         assert used(rate, hold_s + over_s) == pytest.approx(0.995 * 4.5 + 0.4 * over_s**3)
 
 
+def test_what_was_found_twice_is_kept_for_a_minute():
+    """Within a twentieth; the pause between is a second."""
+    rate = keeping(9)
+    used(rate, 0.5, 1.0, 1.5, 2.0)
+    limit = refused(rate, 2.25, 2.0)
+    assert limit == pytest.approx(0.995 * 0.995 * 4.5)
+    began = 3.25
+    assert used(rate, *(began + step / 2 for step in range(1, 121))) == limit
+    assert used(rate, began + 60.5) == pytest.approx(limit + 0.4 * 0.5**3)
+
+
 def test_what_is_refused_while_it_is_kept_falls_to_seven_tenths():
     """At the very end of that time, too; one that is refused above it had surely passed."""
     for kept_s, limit in ((1.0, 0.7 * 4.5), (1.5, 0.7 * 4.5), (2.0, 0.995 * 4.5)):
         rate = keeping(9)
         used(rate, *(step / 2 for step in range(1, int(2 * kept_s) + 1)))
         assert refused(rate, kept_s + 0.25, kept_s) == pytest.approx(0.995 * limit)
+
+
+@pytest.mark.parametrize(("accepted", "found"), [(3, 3 / 2), (4, 5 / 1), (9, 10 / 1)])
+def test_a_bucket_that_stores_nothing_shows_its_rate(accepted, found):
+    """By what it accepted, and one, since it was full; fewer than four are no stretch."""
+    assert emptied(accepted).rate_per_s == pytest.approx(0.995 * found)
+
+
+def emptied(accepted):
+    """A rule that keeps what a bucket without a store has shown it, from 1 s on."""
+    rate = AdaptiveRate()
+    assert refused(rate, -10.0, -10.25) == 10
+    at(rate, -8.0, sent=accepted, answered=accepted)
+    refused(rate, 0.0, -8.0)
+    return rate
+
+
+def test_a_bucket_that_stores_more_than_was_thought_is_learnt():
+    """30 were accepted where 20 a second are the mean: it had 20. Of 62 later ones 43 were gained.
+
+    Those and the one that was refused, in six and a half seconds.
+    """
+    rate = emptied(9)
+    at(rate, 1.5, sent=30, answered=30)
+    assert refused(rate, 2.0, 1.5, 4.0) == pytest.approx(0.995 * 0.7 * 10)
+    for step in range(1, 13):
+        at(rate, 6.0 + step / 2, sent=4, answered=4)
+    at(rate, 12.5, sent=14, answered=14)
+    assert refused(rate, 12.75, 12.5) == pytest.approx(0.995 * 43 / 6.5)
 
 
 def test_a_climb_ends_at_what_was_found():
