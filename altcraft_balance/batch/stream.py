@@ -1,10 +1,11 @@
 """The stream of outcomes: fixed workers pull one lazy source, a reader reads what they bring.
 
-It ends in five ways. The source at its end: normally. A fatal answer, an exception of the
+It ends in six ways. The source at its end: normally. A fatal answer, an exception of the
 source, the client's `aclose`, or the run's deadline: nothing more is taken or sent, the outcomes
-of what was in flight come out, then that error is raised. The reader leaves: what is in flight
-is cancelled and awaited. The source is the caller's to close, in every case; a pull that waits
-when a stream ends early is cancelled, which ends an async generator.
+of what was in flight come out, then that error is raised. At `stop`: likewise, without an error.
+The reader leaves: what is in flight is cancelled and awaited. The source is the caller's to
+close, in every case; a pull that waits when a stream ends early is cancelled, which ends an async
+generator.
 
 Nothing is created for an item that waits. There are as many workers as find slots, and up to four
 for each, so that items asleep before a repeat do not idle the slots (simulated at 10 % faults:
@@ -82,11 +83,20 @@ class OutcomeStream:
         self._unsent: dict[int, BalanceQuery] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._state = "new"
+        self._stopped = ClientClosed("the stream was stopped while this lookup waited")
 
     @property
     def unsent(self) -> tuple[BalanceQuery, ...]:
         """The queries that were taken but never sent, in the source's order."""
         return tuple(query for _, query in sorted(self._unsent.items()))
+
+    def stop(self) -> None:
+        """Take and send nothing more: what is on the wire is waited for, then the stream ends.
+
+        What was taken and never sent is in `unsent`; what waits to be repeated fails with
+        `ClientClosed`. To be called once the stream is open; a second time changes nothing.
+        """
+        self._brake.pull(self._stopped)
 
     # ── the reader's side ────────────────────────────────────────────────────────────────────
 
@@ -142,7 +152,7 @@ class OutcomeStream:
         """All workers are gone and all outcomes are read: raise what ended the stream, if any."""
         self._state = "ended"
         reason = self._brake.reason
-        if reason is None:
+        if reason is None or reason is self._stopped:
             return
         if reason is self._session.brake.reason:
             reason = copy(reason)  # the client's other streams end with it too

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+from altcraft_balance.batch.stream import OutcomeStream
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
@@ -46,7 +47,7 @@ class Work:
         facts: what else the checkpoint keeps.
         max_failed: how many may fail.
         gives_up: nothing is asked any more.
-        grace_s: seconds that lookups on the way have when it is stopped.
+        grace_s: seconds that lookups on the wire have when it is stopped.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Work:
         self._commits_by = float("inf")
         self._ends_at: float | None = None
         self._limit: asyncio.Timeout | None = None
+        self._outcomes: OutcomeStream | None = None
         self._commit_limit: asyncio.Timeout | None = None
         self.writer = Writer(
             desk,
@@ -113,9 +115,11 @@ class Work:
         return True
 
     def stop(self) -> None:
-        """Take nothing more, and give what is on the way a little time to end."""
+        """Ask nothing more, and give what is on the wire a little time to be answered."""
         if not self._is_stopping:
             self._is_stopping = True
+            if self._outcomes is not None:
+                self._outcomes.stop()
             self._end_within(self._grace_s)
             now = asyncio.get_running_loop().time()
             self._commits_by = now + self._grace_s + _COMMIT_S
@@ -139,14 +143,16 @@ class Work:
                 aclosing(self.feed.queries()) as queries,
                 self._client.stream_balances(queries) as outcomes,
             ):
-                self._limit = limit
+                self._limit, self._outcomes = limit, outcomes
+                if self._is_stopping:
+                    outcomes.stop()
                 async for outcome in outcomes:
                     self._take(outcome)
         except TimeoutError:
             if not limit.expired():
                 raise
         finally:
-            self._limit = None
+            self._limit = self._outcomes = None
 
     async def _committed(self) -> bool:
         """Commit all that is answered; whether it is, and not kept by a sink that is stuck.

@@ -29,7 +29,7 @@ from altcraft_balance.transport.lean import Asked, LeanReply, LeanWay, lean_hook
 from altcraft_balance.transport.look import Connect, Look, has_arrived
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.sweep import Sweep
-from altcraft_balance.transport.tls import build_context
+from altcraft_balance.transport.tls import context_of
 from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, is_broken, parsed_url
 
 __all__ = ["AiohttpTransport"]
@@ -254,12 +254,9 @@ class AiohttpTransport:
         return body
 
     async def _tls_context(self) -> ssl.SSLContext | bool:
-        settings = self._settings
-        if settings.ssl_context is not None:
-            return settings.ssl_context
-        if self._url.scheme == "http" and not settings.proxy:
+        if self._url.scheme == "http" and not self._settings.proxy:
             return True  # never looked at
-        return await build_context(ca_file=settings.ca_file, client_cert=settings.client_cert)
+        return await context_of(self._settings)
 
     async def _warm(self, count: int) -> None:
         """Open connections, all at once, and lay them into the pool."""

@@ -27,7 +27,7 @@ from altcraft_balance.transport.look import Connect, Look, has_arrived, settled
 from altcraft_balance.transport.own_buffer import wants_own_buffer
 from altcraft_balance.transport.port import RawReply, SendFailed, Tell
 from altcraft_balance.transport.request import RequestWriter
-from altcraft_balance.transport.tls import build_context
+from altcraft_balance.transport.tls import context_of
 from altcraft_balance.transport.tls_session import ResumingContext, resuming
 from altcraft_balance.transport.trouble import CLOSED_MEANWHILE, parsed_url
 
@@ -185,12 +185,8 @@ class DirectTransport:
         return kind(self._pool, reader, self._host, self._look)
 
     async def _tls_context(self) -> ssl.SSLContext:
-        settings = self._settings
-        if settings.ssl_context is not None:
-            return settings.ssl_context
-        return resuming(
-            await build_context(ca_file=settings.ca_file, client_cert=settings.client_cert)
-        )
+        context = await context_of(self._settings)
+        return context if self._settings.ssl_context is not None else resuming(context)
 
     def _learn(self, transport: asyncio.Transport) -> None:
         """Take from a connection what makes the next one cheaper."""

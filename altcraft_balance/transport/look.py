@@ -1,5 +1,7 @@
 """Looking at a connection without reading from it: has anything arrived that nobody asked for?
 
+Of TLS, the half of a record that has been read counts as well (`tls_records`).
+
 `poll`, not `select`, which cannot look at descriptors from 1,024 on.
 """
 
@@ -10,6 +12,8 @@ import functools
 import select
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
+
+from altcraft_balance.transport.tls_records import WholeRecords
 
 __all__ = ["Connect", "Look", "has_arrived", "prepared", "settled"]
 
@@ -22,7 +26,12 @@ Look: TypeAlias = Callable[[asyncio.Transport], bool]
 
 
 def has_arrived(transport: asyncio.Transport) -> bool:
-    """Whether the kernel holds something for this connection: bytes, its end, or an error."""
+    """Whether there is something for this connection that nobody has read.
+
+    The kernel holds bytes, its end, or an error; or TLS holds a part of a record.
+    """
+    if _holds_part(transport):
+        return True
     socket = transport.get_extra_info("socket")
     if socket is None or socket.fileno() < 0:
         return True
@@ -45,7 +54,15 @@ def prepared(look: Look, transport: asyncio.Transport) -> Callable[[], object]:
         return functools.partial(look, transport)
     poll = select.poll()
     poll.register(socket.fileno(), select.POLLIN)
+    tls = transport.get_extra_info("ssl_object")
+    if isinstance(tls, WholeRecords):
+        return lambda: tls.unfinished or poll.poll(0)
     return functools.partial(poll.poll, 0)
+
+
+def _holds_part(transport: asyncio.Transport) -> bool:
+    tls = transport.get_extra_info("ssl_object")
+    return isinstance(tls, WholeRecords) and bool(tls.unfinished)
 
 
 async def settled(transport: asyncio.Transport, look: Look) -> bool:

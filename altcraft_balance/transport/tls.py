@@ -6,9 +6,23 @@ import asyncio
 import ssl
 
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.settings import CertificateFiles, Path
+from altcraft_balance.settings import CertificateFiles, ClientSettings, Path
+from altcraft_balance.transport.tls_records import record_by_record
 
-__all__ = ["build_context"]
+__all__ = ["build_context", "context_of"]
+
+
+async def context_of(settings: ClientSettings) -> ssl.SSLContext:
+    """The user's own context, or one that is made of his files.
+
+    Raises:
+        ConfigurationError: a file is missing or is not what it should be.
+    """
+    context = settings.ssl_context or await build_context(
+        ca_file=settings.ca_file, client_cert=settings.client_cert
+    )
+    record_by_record(context)
+    return context
 
 
 async def build_context(

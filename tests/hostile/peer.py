@@ -133,10 +133,16 @@ class TlsPeer(Peer):
             return False
         return False
 
-    def send(self, data):
+    def sealed(self, data):
+        """A record, to be sent in parts by `send_sealed`."""
         self._tls.write(data)
-        super().send(self._out.read())
+        return self._out.read()
+
+    def send_sealed(self, data):
+        super().send(data)
+
+    def send(self, data):
+        super().send(self.sealed(data))
 
     async def send_all(self, data):
-        self._tls.write(data)
-        await super().send_all(self._out.read())
+        await super().send_all(self.sealed(data))
