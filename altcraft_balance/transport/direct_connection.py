@@ -18,7 +18,7 @@ from altcraft_balance.transport.direct_reply import ReplyReader
 from altcraft_balance.transport.look import Look, prepared
 from altcraft_balance.transport.own_buffer import PIECE_BYTES
 from altcraft_balance.transport.port import RawReply, SendFailed
-from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
+from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, refusal_by_tls
 
 if TYPE_CHECKING:
     from altcraft_balance.transport.direct_pool import Pool
@@ -165,7 +165,7 @@ class DirectConnection(asyncio.BaseProtocol):
         if self._waiter is not None:
             self._end(self._hung_up(exc))
         elif exc is not None:
-            self._tls_reason = tls_reason(exc)
+            self._tls_reason = refusal_by_tls(exc)
         self.drop()
         self.reader.close()
 
@@ -179,7 +179,7 @@ class DirectConnection(asyncio.BaseProtocol):
     def _hung_up(self, exc: Exception | None) -> SendFailed:
         reader = self.reader
         error: AltcraftBalanceError
-        if exc is not None and (trouble := tls_reason(exc)) is not None:
+        if exc is not None and (trouble := refusal_by_tls(exc)) is not None:
             error = self._tls_refused(trouble, written=True)
         else:
             reason = CUT_SHORT if exc is None else reason_of(exc)

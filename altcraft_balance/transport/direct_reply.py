@@ -20,6 +20,7 @@ from altcraft_balance.transport.caps import HEAD_BYTES, most_on_wire
 from altcraft_balance.transport.direct_headers import ReplyHeaders
 from altcraft_balance.transport.direct_heads import END, HeadsRead
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
+from altcraft_balance.transport.measure import Measure
 from altcraft_balance.transport.port import RawReply, SendFailed
 
 __all__ = ["ReplyReader"]
@@ -51,6 +52,7 @@ class ReplyReader:
         "_heads",
         "_host",
         "_known",
+        "_measure",
         "_most",
         "_odd",
         "_ours",
@@ -81,6 +83,7 @@ class ReplyReader:
         self.headers: ReplyHeaders = _NONE
         self._status = self._seen = self._ours = 0
         self.began = self.kept = self._whole = self._another = self._odd = False
+        self._measure = Measure()
         self._parser = HttpResponseParser(self)
 
     def feed(self, data: bytes) -> RawReply | SendFailed | None:
@@ -98,6 +101,7 @@ class ReplyReader:
     def _parsed(self, data: bytes) -> RawReply | SendFailed | None:
         if self._odd and not self.began and len(data) > HEAD_BYTES - self._seen:
             return self._capped(data)
+        self._measure.add(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -107,6 +111,9 @@ class ReplyReader:
                 return self._broken()
         if not self._whole:
             return self._part(len(data))
+        body_bytes = len(self._body) + sum(map(len, self._parts))
+        if not self._measure.is_exact(body_bytes):
+            self.kept = False
         parts, headers = self._parts, self.headers
         if self._odd or len(parts) != 1 or len(parts[0]) > self._most:
             return self._reply()
@@ -114,6 +121,7 @@ class ReplyReader:
             return self._reply()
         # What nearly every reply is like goes the short way.
         self._whole = self.began = False
+        self._measure.begin()
         body = parts.pop()
         if self.kept:
             self._heads.add(data, body, self._status, headers)
@@ -231,6 +239,7 @@ class ReplyReader:
         self._raw.clear()
         self._parts.clear()
         self._body.clear()
+        self._measure.begin()
 
 
 _NONE: Final = ReplyHeaders({})

@@ -16,7 +16,7 @@ from altcraft_balance.errors import (
     HttpStatusError,
     TlsRefused,
 )
-from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, tls_reason
+from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, refusal_by_tls, tls_reason
 
 __all__ = ["translate"]
 
@@ -65,7 +65,9 @@ def _tls_trouble(error: BaseException) -> str | None:
     """Why TLS was refused; None when it was not, or the other end merely went away."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return str(error.certificate_error)
-    return tls_reason(getattr(error, "os_error", None) or error.__cause__ or error)
+    cause = getattr(error, "os_error", None) or error.__cause__ or error
+    stood = not isinstance(error, aiohttp.ClientConnectorError)
+    return refusal_by_tls(cause) if stood else tls_reason(cause)
 
 
 def _reason(error: BaseException) -> str:

@@ -27,11 +27,13 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import BaseConnector, Connection
 from aiohttp.payload import BytesPayload
+from aiohttp.streams import StreamReader
 
 from altcraft_balance.secret import HiddenBytes
 from altcraft_balance.transport.caps import most_on_wire
 from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.look import Connect, Look, prepared, settled
+from altcraft_balance.transport.measure import Measure
 from altcraft_balance.transport.own_buffer import (
     PIECE_BYTES,
     read_into_own_buffer,
@@ -69,7 +71,7 @@ class WatchedConnection(ResponseHandler):
         pooled: it has lain in the pool, so that its other end may have gone.
         asked: a request has been written and its reply has not been taken yet.
         stray: something arrived while nothing was asked.
-        came: how many bytes of the reply have come.
+        measure: of the reply that has come.
         full: the last piece was as long as one can be, so that more may lie behind it unseen.
         lost: why the connection is no more, if it is and there is a reason.
     """
@@ -77,7 +79,6 @@ class WatchedConnection(ResponseHandler):
     pooled = False
     asked = False
     stray = False
-    came = 0
     full = False
     lost: BaseException | None = None
 
@@ -85,17 +86,20 @@ class WatchedConnection(ResponseHandler):
         super().__init__(loop)
         self._look, self._most = look, most
         self._looks: Callable[[], object] | None = None
+        self.measure = Measure()
 
     def data_received(self, data: bytes) -> None:
         """Remember what came unasked, and let aiohttp parse it."""
         if data and not self.asked:
             self.stray = True
         self.full = len(data) >= PIECE_BYTES
-        self.came += len(data)
+        self.measure.add(data)
         super().data_received(data)
         if self._exception is not None:  # aiohttp tells who waits for a head, not for a body
             self._break_body()
-        if self.came > self._most:  # no body grows of a chunk extension, which may be endless
+        if (
+            self.measure.came > self._most
+        ):  # no body grows of a chunk extension, which may be endless
             self._break_body()
             self.close()
 
@@ -109,6 +113,11 @@ class WatchedConnection(ResponseHandler):
     def _break_body(self) -> None:
         if self._payload is not None and not self._payload.is_eof():
             self._payload.set_exception(aiohttp.ClientPayloadError("broken"))
+
+    def begin_anew(self) -> None:
+        """What comes from now on is of another reply, or of none."""
+        self.asked = False
+        self.measure.begin()
 
     def began_another(self) -> bool:
         """Whether the start of a further reply came in one piece with the end of the last."""
@@ -132,6 +141,9 @@ class WatchedConnection(ResponseHandler):
         """Whether another request may follow on it, once this one's reply has been read."""
         transport = self.transport
         if transport is None or self.should_close:
+            return False
+        body: StreamReader | None = self._payload
+        if not self.measure.is_exact(0 if body is None else body.total_bytes):
             return False
         # What is behind a full piece, or the rest of a request that was answered early, would
         # follow.
@@ -175,8 +187,8 @@ class GuardedConnector(aiohttp.TCPConnector):
         return None
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        protocol.asked, protocol.came = False, 0
         should_close = should_close or not protocol.may_be_kept()
+        protocol.begin_anew()
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:

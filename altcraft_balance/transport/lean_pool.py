@@ -56,7 +56,7 @@ class LeanPool:
         if self._closed or not protocol.may_be_kept():
             connection.close()
             return
-        protocol.asked, protocol.came = False, 0
+        protocol.begin_anew()
         until = self._loop.time() + _IDLE_S
         self._idle.append((connection, until))
         if self._timer is None:

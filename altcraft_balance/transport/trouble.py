@@ -17,11 +17,28 @@ __all__ = [
     "is_broken",
     "parsed_url",
     "reason_of",
+    "refusal_by_tls",
     "tls_reason",
 ]
 
 CLOSED_MEANWHILE: Final = "the client was closed meanwhile"
 CUT_SHORT: Final = "before the whole reply had come"
+
+
+#: Words of the alerts by which a server refuses who asks, behind the handshake as well (TLS 1.3
+#: asks for a client's certificate there; RFC 8446, 6.2).
+_REFUSALS: Final = (
+    *("certificate", "unknown ca", "access denied", "handshake failure", "protocol version"),
+    *("insufficient security", "unrecognized name"),
+)
+
+
+def refusal_by_tls(error: BaseException) -> str | None:
+    """The same, of a connection that stood: a record that is damaged only breaks it."""
+    reason = tls_reason(error)
+    if reason is None or "alert" not in reason:
+        return None
+    return reason if any(words in reason for words in _REFUSALS) else None
 
 
 def tls_reason(error: BaseException) -> str | None:

@@ -29,7 +29,7 @@ SCRIPTS = {
 #: except in development mode.
 KEPT = {
     "direct": {"chunks twice"},
-    "aiohttp": {"chunks twice"} | (set() if DEBUG else {"a folded length", "bare line feeds"}),
+    "aiohttp": {"chunks twice"} | (set() if DEBUG else {"a folded length"}),
 }
 
 

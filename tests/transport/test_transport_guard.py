@@ -114,10 +114,13 @@ async def test_a_second_reply_in_the_same_piece_ends_the_connection(serve, ask, 
 
 
 @pytest.mark.parametrize("read_behind", [0, 10], ids=["at once", "later"])
-async def test_a_start_of_a_second_reply_in_the_same_piece_is_seen(serve, ask, tools, read_behind):
+@pytest.mark.parametrize("stray", [STRAY, b"\r\n" + STRAY], ids=["alone", "behind a blank line"])
+async def test_a_start_of_a_second_reply_in_the_same_piece_is_seen(
+    serve, ask, tools, read_behind, stray
+):
     """However short the start of a further reply is, the connection is not used again."""
-    for cut in range(1, len(STRAY)):
-        server = await serve(begins_with(tools.reply(b"1st"), STRAY[:cut], STRAY[cut:], tools))
+    for cut in range(1, len(stray)):
+        server = await serve(begins_with(tools.reply(b"1st"), stray[:cut], stray[cut:], tools))
         asker = await ask(server)
         assert (await asker.send(b"first")).body == b"1st"
         server.script = server.answer

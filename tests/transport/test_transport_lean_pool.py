@@ -78,7 +78,7 @@ def test_a_loop_that_fires_early_closes_what_is_due(lane):  # only the default's
     loop = SimpleNamespace(
         time=lambda: 100.0, call_at=lambda when, *rest: made.append((when, *rest))
     )
-    protocol = SimpleNamespace(may_be_kept=lambda: True)
+    protocol = SimpleNamespace(may_be_kept=lambda: True, begin_anew=lambda: None)
     pool = LeanPool(loop, lambda _: None)
     pool.lay_in(SimpleNamespace(protocol=protocol, close=lambda: closed.append(1)))
     loop.time = lambda: 114.9999

@@ -4,9 +4,11 @@ import ssl
 
 import pytest
 
+from altcraft_balance.errors import ConnectionFailed
 from altcraft_balance.transport.look import has_arrived
 from altcraft_balance.transport.port import SendFailed
 from altcraft_balance.transport.tls_records import WholeRecords, record_by_record
+from altcraft_balance.transport.trouble import refusal_by_tls
 from tests.hostile.server import RawServer
 from tests.transport.strays import STRAY, was_asked_once_on_a_new_connection
 
@@ -190,3 +192,50 @@ def test_a_context_with_objects_of_its_own_is_left_alone():
     context.sslobject_class = Other
     record_by_record(context)
     assert context.sslobject_class is Other
+
+
+# -- records that are damaged --
+
+
+@pytest.mark.parametrize("before", [0, 2], ids=["the first reply", "a later one"])
+async def test_a_damaged_record_breaks_the_connection_and_no_more(
+    serve_tls, ask, tools, authority, before
+):
+    """It is no refusal, which would end a run of a million: the lookup may be repeated."""
+
+    async def script(peer):
+        for _ in range(before):
+            await peer.request()
+            peer.send(tools.reply(b"right"))
+        await peer.request()
+        damaged = bytearray(peer.sealed(tools.reply(b"right")))
+        damaged[40] ^= 1
+        peer.send_sealed(bytes(damaged))
+        await peer.gone()
+
+    asker = await ask(await serve_tls(script), ca_file=authority.file)
+    for _ in range(before):
+        assert (await asker.send()).body == b"right"
+    with pytest.raises(SendFailed, match="closed the connection") as caught:
+        await asker.send()
+    error = caught.value.error
+    assert isinstance(error, ConnectionFailed)
+    assert error.transient
+    assert error.maybe_sent
+
+
+@pytest.mark.parametrize(("reason", "is_refusal"), [
+    ("TLSV13_ALERT_CERTIFICATE_REQUIRED", True),
+    ("TLSV1_ALERT_UNKNOWN_CA", True),
+    ("SSLV3_ALERT_BAD_CERTIFICATE", True),
+    ("TLSV1_ALERT_ACCESS_DENIED", True),
+    ("SSLV3_ALERT_BAD_RECORD_MAC", False),
+    ("TLSV1_ALERT_INTERNAL_ERROR", False),
+    ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", False),
+    ("WRONG_VERSION_NUMBER", False),
+])  # fmt: skip
+def test_behind_the_handshake_only_some_alerts_refuse(reason, is_refusal):
+    """By which a server says that it does not want this client; all else is a broken connection."""
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    assert (refusal_by_tls(error) is not None) == is_refusal
