@@ -248,10 +248,11 @@ class AiohttpTransport:
         limit, content = self._settings.max_body_bytes, response.content
         if int(response.headers.get("content-length", 0)) > limit:
             raise TooLarge
-        body = b""
-        while len(body) <= limit and not content.at_eof():
-            body += await content.readany()
-        return body
+        pieces, size = [], 0
+        while size <= limit and not content.at_eof():
+            pieces.append(await content.readany())
+            size += len(pieces[-1])
+        return b"".join(pieces)
 
     async def _tls_context(self) -> ssl.SSLContext | bool:
         if self._url.scheme == "http" and not self._settings.proxy:

@@ -5,8 +5,7 @@ reply after reply.
 
 Caps: a head, with the interim replies before it, is at most 16 KiB and 128 names of headers (of a
 name that stands again, the bytes count); a body is at most what the settings say, before and after
-decoding; and all that chunks add to it at most eight times that, which is more than chunks of a
-single byte take.
+decoding; and all that chunks add to it at most what `caps` says.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, UnexpectedReply
-from altcraft_balance.transport.caps import HEAD_BYTES, most_on_wire
+from altcraft_balance.transport.caps import HEAD_BYTES, most_framing
 from altcraft_balance.transport.direct_headers import ReplyHeaders
 from altcraft_balance.transport.direct_heads import END, HeadsRead
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
@@ -208,7 +207,8 @@ class ReplyReader:
         if len(self._body) > self._most or int(length) > self._most:
             self.kept = False
             return self._unusable(TooLarge())
-        if self._seen > most_on_wire(self._most) or len(self._raw) > _MOST_HEADERS:
+        besides = self._measure.besides(len(self._body))
+        if besides > most_framing(self._most) or len(self._raw) > _MOST_HEADERS:
             return self._broken()
         return None
 

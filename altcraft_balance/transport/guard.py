@@ -30,7 +30,7 @@ from aiohttp.payload import BytesPayload
 from aiohttp.streams import StreamReader
 
 from altcraft_balance.secret import HiddenBytes
-from altcraft_balance.transport.caps import most_on_wire
+from altcraft_balance.transport.caps import HEAD_BYTES, most_framing
 from altcraft_balance.transport.hooks import takes
 from altcraft_balance.transport.look import Connect, Look, prepared, settled
 from altcraft_balance.transport.measure import Measure
@@ -65,7 +65,7 @@ class WatchedConnection(ResponseHandler):
     Args:
         loop: as in `ResponseHandler`.
         look: looks for what has arrived on it.
-        most: how many bytes a reply may have on the wire.
+        most_framing: how many bytes chunks may add to a body.
 
     Attributes:
         pooled: it has lain in the pool, so that its other end may have gone.
@@ -82,9 +82,9 @@ class WatchedConnection(ResponseHandler):
     full = False
     lost: BaseException | None = None
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, look: Look, most: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, look: Look, most_framing: int) -> None:
         super().__init__(loop)
-        self._look, self._most = look, most
+        self._look, self._most_framing = look, most_framing
         self._looks: Callable[[], object] | None = None
         self.measure = Measure()
 
@@ -97,11 +97,20 @@ class WatchedConnection(ResponseHandler):
         super().data_received(data)
         if self._exception is not None:  # aiohttp tells who waits for a head, not for a body
             self._break_body()
-        if (
-            self.measure.came > self._most
-        ):  # no body grows of a chunk extension, which may be endless
+        if self._is_endless():
             self._break_body()
             self.close()
+
+    def _is_endless(self) -> bool:
+        """Whether more has come than a head may have, or than chunks may add to a body."""
+        if self._reading_paused:  # some of it is not told from the body yet
+            return False
+        more = self.measure.besides(self._body_bytes())
+        return self.measure.came > HEAD_BYTES if more < 0 else more > self._most_framing
+
+    def _body_bytes(self) -> int:
+        body: StreamReader | None = self._payload
+        return 0 if body is None else body.total_bytes
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let who waits for the rest of a body, or for a new connection, hear of it."""
@@ -142,8 +151,7 @@ class WatchedConnection(ResponseHandler):
         transport = self.transport
         if transport is None or self.should_close:
             return False
-        body: StreamReader | None = self._payload
-        if not self.measure.is_exact(0 if body is None else body.total_bytes):
+        if not self.measure.is_exact(self._body_bytes()):
             return False
         # What is behind a full piece, or the rest of a request that was answered early, would
         # follow.
@@ -170,7 +178,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             WatchedConnection,
             loop=self._loop,
             look=look,
-            most=most_on_wire(max_body_bytes),
+            most_framing=most_framing(max_body_bytes),
         )
 
     async def _get(self, key: Any, traces: Any) -> Connection | None:

@@ -61,9 +61,13 @@ class Measure:
                 return
             self._began = ended
 
+    def besides(self, body_bytes: int) -> int:
+        """How many of the bytes behind the head are not the body's; -1 while there is no head."""
+        return self.came - self._head - body_bytes if self._head else -1
+
     def is_exact(self, body_bytes: int) -> bool:
         """Whether nothing has come behind a reply that is whole, and has such a body."""
-        more = self.came - self._head - body_bytes
+        more = self.besides(body_bytes)
         if more == 0 or not self.came:
             return True
         tail = self._tail

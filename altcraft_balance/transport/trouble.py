@@ -36,8 +36,8 @@ _REFUSALS: Final = (
 def refusal_by_tls(error: BaseException) -> str | None:
     """The same, of a connection that stood: a record that is damaged only breaks it."""
     reason = tls_reason(error)
-    if reason is None or "alert" not in reason:
-        return None
+    if reason is None or isinstance(error, ssl.SSLCertVerificationError):
+        return reason
     return reason if any(words in reason for words in _REFUSALS) else None
 
 
@@ -48,7 +48,7 @@ def tls_reason(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     if isinstance(error, ssl.SSLError):
-        reason = str(error.reason or "handshake failure").replace("_", " ").lower()
+        reason = str(error.reason or "no reason given").replace("_", " ").lower()
         # What a plain reply looks like to TLS.
         return f"{reason} (plain http?)" if reason == "wrong version number" else reason
     return None

@@ -150,6 +150,11 @@ HEAD_BOMBS = {
     "an endless status line": (b"HTTP/1.1 200 ", b"a" * 4096),
     "endless interim replies": (b"", head(status="100 Continue") * 200),
     "an endless chunk extension": (head("Transfer-Encoding: chunked") + b"1;", b"a" * 4096),
+    "endless chunks of a byte": (head("Transfer-Encoding: chunked"), b"1\r\n{\r\n" * 700),
+    "endless chunk extensions": (
+        head("Transfer-Encoding: chunked"),
+        b"1;aaaaaaaa\r\n{\r\n" * 300,
+    ),
     "endless trailers": (
         head("Transfer-Encoding: chunked") + b"1\r\n{\r\n0\r\n",
         b"X-Pad: 0123456789\r\n" * 200,

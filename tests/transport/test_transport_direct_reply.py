@@ -180,12 +180,15 @@ def test_the_number_of_headers_is_capped(reader, count, fits):
 def test_what_chunks_add_is_capped(reader, body):
     """Extensions and trailers without an end are given up, though no byte of a body comes."""
     assert isinstance(fed(reader, CHUNKED + body), SendFailed)
-    assert reader._seen <= 2 * HEAD_BYTES + 8 * CAP
+    assert reader._seen <= 3 * HEAD_BYTES + CAP
 
 
 def test_chunks_of_one_byte_fit(reader):
-    """The smallest chunks that carry the largest body."""
+    """The smallest chunks that carry a body of this size; some thousands more, and it is a bomb."""
     assert fed(reader, CHUNKED + chunks(*[b"x"] * CAP)).body == b"x" * CAP
+    large = ReplyReader("host", 64 * CAP)
+    assert isinstance(fed(large, CHUNKED + chunks(*[b"x"] * 3 * CAP), 64), SendFailed)
+    assert fed(ReplyReader("host", 64 * CAP), CHUNKED + chunks(*[b"x" * 64] * CAP), 64)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 No"])

@@ -72,7 +72,7 @@ TABLE = {
     ),
     "handshake without a reason": (
         aiohttp.ClientConnectorSSLError(KEY, ssl_error(None)),
-        (errors.TlsRefused, False, None, "TLS with host.test failed: handshake failure"),
+        (errors.TlsRefused, False, None, "TLS with host.test failed: no reason given"),
     ),
     "an alert later": (
         caused_by(aiohttp.ClientOSError(1, "[SSL] secret"), ssl_error("CERTIFICATE_REQUIRED")),
