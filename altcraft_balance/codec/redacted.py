@@ -15,6 +15,7 @@ from functools import lru_cache
 from html.entities import html5
 from typing import Any, Final
 
+from altcraft_balance.codec.betrayal import betrays
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.secret import HIDDEN, HiddenBytes
@@ -63,11 +64,17 @@ def redacted_sample(
     told = {name: headers[name][:_MAX_HEADER] for name in _TELLING if name in headers}
     says = str(error).partition(" (")[0]  # after it stand sizes and types, which redacting changes
     expected = {"raises": type(error).__name__, "transient": error.transient, "says": says}
-    return {
+    files = {
         "expected.json": redacted_bytes(_as_json({str(status): expected}), values),
         "headers.json": redacted_bytes(_as_json(told), values),
         "body.bin": redacted_bytes(HiddenBytes(body), values)[:MAX_KEPT_BYTES],
     }
+    return {name: _silent(text, values) for name, text in files.items()}
+
+
+def _silent(text: bytes, values: set[str]) -> bytes:
+    """`text`, unless a value can be read out of it in a spelling that was not thought of."""
+    return _HIDDEN if betrays(text.decode("utf-8", "replace"), values) else text
 
 
 def redacted_bytes(text: bytes, values: set[str]) -> bytes:

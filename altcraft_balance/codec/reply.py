@@ -17,7 +17,9 @@ from urllib.parse import quote, quote_plus
 
 from altcraft_balance.codec import json, xml
 from altcraft_balance.codec.amounts import read_amount
+from altcraft_balance.codec.betrayal import betrays
 from altcraft_balance.codec.envelope import BadEnvelope, Envelope, NotAnEnvelope, open_envelope
+from altcraft_balance.codec.redacted import redacted_bytes
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.codec.usual import usual_amounts
 from altcraft_balance.errors import (
@@ -31,7 +33,7 @@ from altcraft_balance.errors import (
     UnexpectedReply,
 )
 from altcraft_balance.models import Balance
-from altcraft_balance.secret import HiddenBytes, redact
+from altcraft_balance.secret import HIDDEN, HiddenBytes, redact
 
 __all__ = ["read_reply", "read_usual"]
 
@@ -235,9 +237,24 @@ def _is_transient(status: int) -> bool:
 
 
 def _cleaned(text: str, wire: WireRequest) -> str:
-    """The server's words without our secrets, in the spellings in which a server may echo them."""
-    values = map(str.strip, wire.hidden_values())
-    return redact(text, {s for value in values for s in _spellings(value)})[:_MAX_TEXT]
+    """The server's words without our secrets, in whatever spelling a server may echo them.
+
+    The usual ones are looked for; where that was not enough, all of them; and what can be read out
+    of the words even then costs the words.
+    """
+    values = {value.strip() for value in wire.hidden_values()}
+    text = redact(text, {s for value in values for s in _spellings(value)})
+    text = text[: 2 * _MAX_TEXT]  # not in the middle of what is to be taken out
+    if not betrays(text, values):
+        return text[:_MAX_TEXT]
+    told = redacted_bytes(text.encode("utf-8", "surrogatepass"), values | _names(values))
+    text = told.decode("utf-8", "replace")
+    return HIDDEN if betrays(text, values) else text[:_MAX_TEXT]
+
+
+def _names(values: set[str]) -> set[str]:
+    """The parts of addresses that name somebody."""
+    return {name for value in values if (name := value.rpartition("@")[0])}
 
 
 def _spellings(value: str) -> set[str]:

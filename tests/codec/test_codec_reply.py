@@ -318,6 +318,21 @@ def test_what_the_server_echoes_is_redacted(spelling, sent, failure):
         assert address not in shown
 
 
+@pytest.mark.parametrize(("said", "text"), [
+    ("no user&#64;example.com here", "no *** here"),
+    ("no user%2540example.com here", "no *** here"),
+    ("no User at example.com", "no *** at example.com"),
+    ("token abc123\u200bdef456", "***"),  # what it was made of cannot be told apart
+    ("token abc123de... is wrong", "***"),
+    ("no dXNlckBleGFtcGxlLmNvbQ==", "***"),
+    ("x" * 490 + "user%2540example.com", "x" * 490 + "***"),
+])  # fmt: skip
+def test_what_can_be_read_out_of_the_servers_words_costs_them(said, text, failure):
+    """Spellings that are not the usual ones: the value goes, or else all of the words."""
+    error = failure(error_of(7, said))
+    assert error.text == text
+
+
 def test_an_echo_in_the_content_type_is_redacted(wire, failure):
     """The one header that is shown is cleaned like the text."""
     message = str(failure(b"", headers={"content-type": "text/USER@example.com\x1b[31m"}))

@@ -5,6 +5,7 @@ reason phrase, where a number belongs, in what is no HTTP at all.
 """
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import html
@@ -46,6 +47,12 @@ class Told:
             html.escape,
             lambda value: html.escape(value, quote=False),
             lambda value: json.dumps(value)[1:-1],
+            # and in those that only a look at what is left can find
+            lambda value: quote(quote(value, safe=""), safe=""),
+            lambda value: "".join(f"&#{ord(letter)};" for letter in value),
+            lambda value: "".join(f"\\u{ord(letter):04x}" for letter in value),
+            lambda value: base64.b64encode(value.encode()).decode(),
+            lambda value: value.removeprefix("+"),
         )
         return " | ".join([EVIL, *(way(value) for value in self.values for way in ways)])
 

@@ -202,8 +202,8 @@ GUARDS = [
         19,
         "the server's words are cleaned of what was asked",
         "codec/reply.py",
-        "return redact(text, {s for value in values for s in _spellings(value)})[:_MAX_TEXT]",
-        "return redact(text, {s for value in values for s in ()})[:_MAX_TEXT]",
+        "    if not betrays(text, values):\n        return text[:_MAX_TEXT]\n",
+        "    return text[:_MAX_TEXT]\n",
     ),
     guard(
         19,
