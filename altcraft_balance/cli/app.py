@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -30,6 +31,8 @@ __all__ = ["PROGRAM", "run"]
 PROGRAM: Final = "altcraft-balance"
 _PREFIX: Final = "ALTCRAFT_BALANCE"
 _DEBUG: Final = "ALTCRAFT_BALANCE_DEBUG"
+#: Of what is written: the disk is full, or fails.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _CTRL_C: Final = 130  # typer's own translation of KeyboardInterrupt
 
 
@@ -126,7 +129,7 @@ def _explain(error: Exception) -> ExitCode:
     if isinstance(error, OSError):
         silence(sys.stdout)
         say_error(f"the system refused: {error.strerror or type(error).__name__}")
-        return ExitCode.FAILURES
+        return ExitCode.CANNOT_WRITE if error.errno in _FULL else ExitCode.FAILURES
     return _explain_bug(error)
 
 

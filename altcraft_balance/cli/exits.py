@@ -48,7 +48,7 @@ MEANINGS: Final = MappingProxyType(
         ExitCode.DONE: "done",
         ExitCode.BUG: "a bug in this program",
         ExitCode.USAGE: "wrong usage, settings or files",
-        ExitCode.FAILURES: "finished, but more failed than may fail",
+        ExitCode.FAILURES: "an error; of a refresh: more failed than may fail",
         ExitCode.NOT_A_MEMBER: "the member is not in the program (get)",
         ExitCode.UNREACHABLE: "the server cannot be reached",
         ExitCode.CANNOT_WRITE: "a file cannot be written; run it again",

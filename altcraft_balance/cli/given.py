@@ -8,13 +8,13 @@ setting then calls it by its option, unless the variable itself was set.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import typer
 
+from altcraft_balance.cli.show import asks_on_terminal
 from altcraft_balance.environment import from_environment, variables_of
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.secret import HIDDEN, HiddenStr
@@ -84,7 +84,7 @@ def client_arguments(
     _check_typed(context, typed)
     environ = _environment(context, typed)
     has_token = environ.get(f"{PREFIX}TOKEN") or environ.get(f"{PREFIX}TOKEN_FILE")
-    known = bool(has_token) or not asks or sys.stdin.isatty()
+    known = bool(has_token) or not asks or asks_on_terminal()
     _check_complete(environ, has_token=known, needs_program=needs_program)
     overrides = {} if asks else {"token": HIDDEN}
     if asks and not has_token:

@@ -21,7 +21,7 @@ from altcraft_balance.cli.places import Places
 from altcraft_balance.cli.plain_source import DescribedSource
 from altcraft_balance.cli.refresh_options import CALLED, Told
 from altcraft_balance.cli.refresh_run import Refresh
-from altcraft_balance.cli.show import harmless, screen
+from altcraft_balance.cli.show import asks_on_terminal, harmless, screen
 from altcraft_balance.cli.stopping import stoppable
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
@@ -162,6 +162,8 @@ def _spool(stack: ExitStack, places: Places) -> Spool | None:
     """Standard input as a file, if that is what is read."""
     if not places.files.reads_standard_input:
         return None
+    if sys.stdin is None:
+        raise ConfigurationError("standard input is closed: name a file, or send one there")
     state = None if places.told.dry_run else places.folder
     return stack.enter_context(spooled(sys.stdin.buffer, state))
 
@@ -170,7 +172,7 @@ def _asking(told: Told, source: RowSource) -> tuple[RowSource, Asking]:
     """What is asked about a row; the source was looked into if that had to be guessed."""
     by, column = told.by, told.column
     if by is None:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not (asks_on_terminal() and sys.stderr.isatty()):
             raise ConfigurationError(_BY)
         source = DescribedSource(source)
         by, column = _guessed(source.describe(), column)

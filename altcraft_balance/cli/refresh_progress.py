@@ -67,7 +67,8 @@ class Pace:
         self._first = self._first or (at, summary.rows)
         last, self._last = self._last or (at, ended), (at, ended)
         per_s = (ended - last[1]) / (at - last[0]) if at > last[0] else summary.rows_per_s
-        left_s = self._left_s(summary, at, *self._first) if summary.state == "running" else None
+        goes_on = summary.state == "running" and stats.breaker == "closed"
+        left_s = self._left_s(summary, at, *self._first) if goes_on else None
         return Now(per_s, left_s)
 
     def _left_s(
@@ -173,6 +174,7 @@ def _now_as_dict(now: Now, stats: ClientStats) -> dict[str, Any]:
         "rate_per_s": stats.rate_per_s,
         "gate_s": stats.gate_s,
         "breaker": stats.breaker,
+        "last_failure": stats.last_failure,
         "waiting": dict(stats.waiting),
         "latency_p50_s": stats.latency_p50_s,
         "latency_p99_s": stats.latency_p99_s,
@@ -219,5 +221,5 @@ def _held(stats: ClientStats) -> str:
     if stats.gate_s > 0:
         held.append(f"a pause of {span(stats.gate_s)} was asked for")
     if stats.breaker != "closed":
-        held.append("no good answer: it is probed")
+        held.append(f"no good answer ({stats.last_failure}): it is probed")
     return ", ".join(held)

@@ -22,6 +22,7 @@ from rich.text import Text
 
 __all__ = [
     "Screen",
+    "asks_on_terminal",
     "harmless",
     "rows",
     "say_error",
@@ -44,6 +45,11 @@ class Screen(Console):
 def screen(*, stderr: bool = False) -> Screen:
     """A console that takes every text as it is."""
     return Screen(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def asks_on_terminal() -> bool:
+    """Whether somebody can be asked on standard input, which may be closed."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def silence(stream: TextIO) -> None:

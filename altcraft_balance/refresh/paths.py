@@ -23,6 +23,16 @@ def usual_state_of(sink: RowSink) -> Path | None:
     return None if sink.url is None else Path.cwd() / STATE
 
 
+def _check_name(path: Path | None) -> None:
+    """A run's state and its summary name the file, in UTF-8."""
+    try:
+        str(path or "").encode()
+        return
+    except UnicodeEncodeError:
+        pass  # said outside, where nothing hangs on to it
+    raise ConfigurationError(f"the name of the file {str(path)!a} is not UTF-8: rename it")
+
+
 def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
     """Refuse at once what would only be refused when the source is known, minutes later.
 
@@ -32,6 +42,8 @@ def check_paths(source: RowSource, sinks: Mapping[str, RowSink | None]) -> None:
         ConfigurationError: two are one file, or an output cannot be where it should.
     """
     given: Path | None = getattr(source, "path", None)
+    for path in (given, *(sink.path for sink in sinks.values() if sink is not None)):
+        _check_name(path)
     read = None if given is None else given.resolve()
     written: dict[Path | str, str] = {}
     for name, sink in sinks.items():

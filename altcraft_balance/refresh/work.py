@@ -179,11 +179,12 @@ class Work:
             self._commit_limit.reschedule(self._commits_by)
 
     def _take(self, outcome: Found | Failed) -> None:
+        if outcome.requests or not isinstance(outcome, Failed):
+            self._watch.looked_up(outcome)
         if isinstance(outcome, Failed) and self._concerns_all(outcome):
             return  # not this row's answer: it is asked about again when the run goes on
         asked: Asked
         asked, number = outcome.query.tag
-        self._watch.looked_up(outcome)
         currency, program = self._plan.about(outcome.query)
         asked.answers[number] = of_outcome(outcome, currency, program, refuses=self._refuses)
         asked.missing -= 1

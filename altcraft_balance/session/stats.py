@@ -42,6 +42,7 @@ class ClientStats:
             quiet time; None: no limit.
         gate_s: seconds for which nobody sends, since the server asked for a pause; 0.0: none.
         breaker: ``closed``, ``open`` (nothing is sent) or ``probing`` (one request is).
+        last_failure: the kind of the last attempt that failed, if no answer has come since.
         budget: retry tokens left, of 500; a retry costs 14.
         waiting: how many wait now, by the first thing that stood in their way: ``slot``,
             ``rate``, ``gate``, ``breaker``, ``budget``, or ``backoff`` before a repeat.
@@ -69,6 +70,7 @@ class ClientStats:
     rate_per_s: float | None
     gate_s: float
     breaker: BreakerWord
+    last_failure: str | None
     budget: int
     waiting: Mapping[Reason, int]
     waited_s: Mapping[Reason, float]
@@ -121,6 +123,7 @@ def stats_of(session: Session) -> ClientStats:
         rate_per_s=traffic.rate_per_s(now),
         gate_s=traffic.gate.closed_s(now),
         breaker=traffic.breaker.state.value,
+        last_failure=counts.last_failure,
         budget=traffic.budget.tokens,
         waiting=MappingProxyType(dict(admission.waiting())),
         waited_s=MappingProxyType(dict(admission.waited_s)),

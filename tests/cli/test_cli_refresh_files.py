@@ -187,3 +187,39 @@ def test_a_full_disk_is_74(child, server, folder):
     assert process.returncode == 74
     assert "Error: standard output cannot be written: no space left on device" in err
     assert "Traceback" not in err
+
+
+def test_a_full_standard_output_is_74(child, server):
+    """Of any command."""
+    for command in (("get", "--email", "user@example.com"), ("get", "--help"), ("--version",)):
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            process = child(*command, stdout=full)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 74, err
+        assert "No space left on device" in err
+
+
+def test_a_closed_standard_input_is_said(child, server, folder):
+    """It is not empty: there is none."""
+    process = child(
+        *("refresh", "-", "--by", "email", "--out", "o.csv"),
+        stdin=None,
+        preexec_fn=lambda: os.close(0),
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "standard input is closed: name a file, or send one there" in err
+
+
+@pytest.mark.parametrize("which", ["input", "output"])
+def test_a_file_name_that_is_not_utf_8_is_refused(child, server, folder, which):
+    """What a run keeps names it, in UTF-8."""
+    write_members(folder / "m.csv", 2)
+    odd = os.fsdecode(b"odd\xff.csv")
+    if which == "input":
+        (folder / "m.csv").rename(folder / odd)
+    names = (odd, "o.csv") if which == "input" else ("m.csv", odd)
+    process = child("refresh", names[0], "--by", "email", "--out", names[1])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert r"the name of the file 'odd\udcff.csv' is not UTF-8: rename it" in err

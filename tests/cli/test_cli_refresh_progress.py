@@ -56,7 +56,7 @@ def test_a_terminal_gets_a_display(stats):
     with shown(terminal=True) as (teller, text, now):
         for second in range(3):
             now[0] = float(second)
-            done = evolve(stats, found=2_000 * second)
+            done = evolve(stats, found=2_000 * second, breaker="closed")
             summary = summary_of(2_000 * second, total_is_exact=False, kinds=kinds)
             teller.tell(summary, done)
         display = text.getvalue()
@@ -68,10 +68,22 @@ def test_a_terminal_gets_a_display(stats):
     assert "2,000/s now, 900 rows/s overall" in display
     assert "12 of 30" in display
     assert "50 requests/s allowed, a pause of 2.5 s was asked for" in display
-    assert "no good answer: it is probed" in display
     assert "bad_request 3" in display
     assert "p50 80 ms, p99 200 ms" in display
     assert "━" in display
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_server_that_gives_no_good_answer_is_told_with_the_reason(stats, terminal):
+    """And nobody knows how long it takes then."""
+    trouble = evolve(stats, breaker="open", last_failure="http_status")
+    with shown(terminal=terminal) as (teller, text, now):
+        for second in range(1, 5):
+            now[0] = 3.0 * second
+            teller.tell(summary_of(2_000 * second), evolve(trouble, found=2_000 * second))
+        said = " ".join(text.getvalue().split())
+    assert "no good answer (http_status): it is probed" in said
+    assert " left" not in said
 
 
 def test_a_display_is_safe_from_names(stats):
@@ -97,13 +109,13 @@ def test_elsewhere_a_plain_line_comes_every_few_seconds(stats):
         for second in range(1, 10):
             now[0] = float(second)
             rows = 2_000 * second
-            teller.tell(summary_of(rows), evolve(stats, found=rows, rate_per_s=None, gate_s=0.0))
+            open_ = {"breaker": "closed", "rate_per_s": None, "gate_s": 0.0}
+            teller.tell(summary_of(rows), evolve(stats, found=rows, **open_))
         teller.tell(summary_of(20_000, state="finished"), stats, last=True)
     lines = text.getvalue().splitlines()
     assert len(lines) == 4
     assert lines[0] == (
-        "members.csv: 6,000 of 20,000 (30 %), 2,000 lookups/s, 7.0 s left, 0 failed, "
-        "no good answer: it is probed"
+        "members.csv: 6,000 of 20,000 (30 %), 2,000 lookups/s, 7.0 s left, 0 failed"
     )
     assert lines[-1].startswith("members.csv: 20,000 of 20,000 (100 %), 900 rows/s, 0 failed")
 
@@ -120,7 +132,8 @@ def test_json_is_a_line_a_second(stats):
     with shown("json") as (teller, text, now):
         for second in range(2):
             now[0] = float(second)
-            teller.tell(summary_of(100 * second), evolve(stats, found=100 * second))
+            now_ = evolve(stats, found=100 * second, breaker=("probing", "closed")[second])
+            teller.tell(summary_of(100 * second), now_)
         teller.say("Stopping.")
     first, second, said = json_lines(text.getvalue())
     assert (first["rows"], second["rows"], second["source"]) == (0, 100, "members.csv")
@@ -130,7 +143,8 @@ def test_json_is_a_line_a_second(stats):
     assert second["now"]["width"] == 30
     assert second["now"]["rate_per_s"] == 50
     assert second["now"]["gate_s"] == 2.5
-    assert second["now"]["breaker"] == "probing"
+    assert (first["now"]["breaker"], first["now"]["left_s"]) == ("probing", None)
+    assert second["now"]["breaker"] == "closed"
     assert said == {"notice": "Stopping."}
 
 

@@ -53,6 +53,8 @@ def test_every_exit_writes_it(command, server, folder, case):
     summary = _summary(folder)
     assert summary["state"] == state
     assert reason in summary["reason"]
+    # Those behind a fatal answer as well, though it is no row's.
+    assert summary["requests"] == server.requests
 
 
 def test_it_has_counts_and_settings(command, server, folder):

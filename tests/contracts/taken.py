@@ -4,9 +4,11 @@ import sqlite3
 from contextlib import closing
 from typing import get_args
 
+import typer
 from attrs import fields
 
 from altcraft_balance import environment, errors
+from altcraft_balance.cli.app import _app
 from altcraft_balance.cli.exits import MEANINGS
 from altcraft_balance.refresh.rows.answer import STATUSES
 from altcraft_balance.refresh.rows.plan import ANSWER
@@ -26,6 +28,7 @@ def all_contracts(folder):
 def tables(folder):
     """Those that stand in the code."""
     return {
+        "commands": commands(),
         "environment": variables(),
         "error_kinds": error_kinds(),
         "events": events(),
@@ -33,6 +36,24 @@ def tables(folder):
         "state": state(folder),
         "words": {"status": list(STATUSES), "state": list(get_args(RunState))},
     }
+
+
+def commands():
+    """Command -> its options and arguments, each with its environment variable."""
+    group = typer.main.get_command(_app())
+    return {
+        name: {
+            ", ".join(sorted(one.opts)): one.envvar or _variable(name, one) for one in found.params
+        }
+        for name, found in sorted(group.commands.items())
+    }
+
+
+def _variable(command, option):
+    """By the rule that ``--help`` tells."""
+    if not getattr(option, "allow_from_autoenv", False):
+        return None
+    return f"ALTCRAFT_BALANCE_{command}_{option.name}".upper()
 
 
 def variables():

@@ -38,6 +38,7 @@ def test_each_file_is_a_contract():
     """None is left of a contract that is compared no more."""
     assert record.names() == [
         "columns",
+        "commands",
         "environment",
         "error_kinds",
         "events",
