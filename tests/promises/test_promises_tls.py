@@ -7,10 +7,12 @@ each time, is not asked again, and has been told nothing.
 import datetime as dt
 import ssl
 import warnings
+from contextlib import suppress
 
 import pytest
 
-from altcraft_balance.errors import TlsRefused
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import ConfigurationError, TlsRefused
 from altcraft_balance.models import Balance
 from tests.hostile.behaviours import answers, plain_text
 from tests.hostile.server import RawServer
@@ -82,6 +84,16 @@ async def test_who_cannot_prove_himself_is_refused(promise, size, lane, case, au
         figure=f"100 % refused, {told} told" if not wrong else f"{len(wrong)} not refused",
         why="\n".join(wrong),
     )
+
+
+def test_plain_http_goes_to_this_machine_alone(promise):
+    """Without a word of the user's."""
+    stated = promise(21, "TLS is enforced: no plain http to others")
+    hosts, let = ("altcraft.example", "10.0.0.1", "127.0.0.1.example", "localhost.example"), []
+    for host in hosts:
+        with suppress(ConfigurationError):
+            let.append(BalanceClient(f"http://{host}", token=TOKEN, loyalty_program_id=1))
+    stated.came(tried=len(hosts), failed=len(let), figure="100 % refused")
 
 
 @pytest.mark.parametrize("lane", LANES)
