@@ -67,6 +67,7 @@ class TlsServer:
     def __init__(self, context, tools):
         self.context, self.tools = context, tools
         self.heads, self.connections, self.stray, self.said = [], 0, b"", asyncio.Event()
+        self._serving = {}
 
     async def __aenter__(self):
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.context)
@@ -76,8 +77,12 @@ class TlsServer:
 
     async def __aexit__(self, *_):
         self.server.close()
+        for writer in self._serving.values():  # the proxy may close its side later
+            writer.transport.abort()
+        await asyncio.gather(*self._serving)
 
     async def serve(self, reader, writer):
+        self._serving[asyncio.current_task()] = writer
         self.connections += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
