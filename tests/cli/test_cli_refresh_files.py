@@ -189,16 +189,6 @@ def test_a_full_disk_is_74(child, server, folder):
     assert "Traceback" not in err
 
 
-def test_a_full_standard_output_is_74(child, server):
-    """Of any command."""
-    for command in (("get", "--email", "user@example.com"), ("get", "--help"), ("--version",)):
-        with open("/dev/full", "w") as full:  # noqa: PTH123
-            process = child(*command, stdout=full)
-            _, err = process.communicate(timeout=60)
-        assert process.returncode == 74, err
-        assert "No space left on device" in err
-
-
 def test_a_closed_standard_input_is_said(child, server, folder):
     """It is not empty: there is none."""
     process = child(

@@ -77,11 +77,12 @@ def test_a_reader_that_has_left_is_no_trouble(child, server, arguments):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_one_sentence(child, server):
+@pytest.mark.parametrize("command", [(*EMAIL, "--json"), ("get", "--help"), ("--version",)])
+def test_a_full_disk_is_one_sentence(child, server, command):
     """What cannot be written is said, and is not success."""
     with Path("/dev/full").open("w") as full:
-        process = child(*EMAIL, "--json", stdout=full)
-        assert process.wait(30) == 3
+        process = child(*command, stdout=full)
+        assert process.wait(30) == 74
     assert process.stderr.read() == "Error: the system refused: No space left on device\n"
 
 

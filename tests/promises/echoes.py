@@ -47,14 +47,20 @@ class Told:
             html.escape,
             lambda value: html.escape(value, quote=False),
             lambda value: json.dumps(value)[1:-1],
-            # and in those that only a look at what is left can find
+        )
+        return " | ".join([EVIL, *(way(value) for value in self.values for way in ways)])
+
+    @property
+    def odd(self):
+        """Likewise in spellings that only a look at what is left can find."""
+        ways = (
             lambda value: quote(quote(value, safe=""), safe=""),
             lambda value: "".join(f"&#{ord(letter)};" for letter in value),
             lambda value: "".join(f"\\u{ord(letter):04x}" for letter in value),
             lambda value: base64.b64encode(value.encode()).decode(),
             lambda value: value.removeprefix("+"),
         )
-        return " | ".join([EVIL, *(way(value) for value in self.values for way in ways)])
+        return " | ".join(way(value) for value in self.values for way in ways)
 
 
 def _values(body):
@@ -97,6 +103,7 @@ def amount(told):
 ECHOES = {
     "found": found,
     "400": error(400, b"200 OK"),
+    "odd": lambda told: http(envelope(error=440, error_text=told.odd)),
     "401": error(401, b"401 Unauthorized"),
     "403": error(403, b"200 OK"),
     "440": error(440, b"400 Bad"),
