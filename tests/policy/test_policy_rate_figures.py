@@ -189,6 +189,26 @@ def emptied(accepted):
     return rate
 
 
+def test_fewer_than_four_tell_nothing_of_the_stretch_that_they_took():
+    """Three in a tenth of a second, behind three in nine tenths."""
+    rate = AdaptiveRate()
+    refused(rate, -10.0, -10.25)
+    at(rate, -8.1, sent=3, answered=3)
+    rate.look_at = -8.0
+    at(rate, -8.0, sent=3, answered=3)
+    assert refused(rate, 0.0, -8.0) == pytest.approx(0.995 * 7)
+
+
+def test_what_is_found_just_below_what_was_allowed_is_trusted():
+    """Four at once at ten a second, and the fifth is refused: that is kept for a minute."""
+    rate = climbing()
+    for _ in range(4):
+        rate.sent(2.18)
+        rate.answered(2.18)
+    assert refused(rate, 2.18, 2.18) == pytest.approx(0.995 * 10)
+    assert used(rate, *(3.18 + step / 2 for step in range(1, 9))) == pytest.approx(0.995 * 10)
+
+
 def test_a_bucket_that_stores_more_than_was_thought_is_learnt():
     """30 were accepted where 20 a second are the mean: it had 20. Of 62 later ones 43 were gained.
 
@@ -208,7 +228,7 @@ def test_a_climb_ends_at_what_was_found():
     rate = keeping(1, 0.5)  # two in three seconds
     assert at(rate, 0.0, sent=1, answered=1) == pytest.approx(0.995 * 2 / 3)
     assert refused(rate, 0.25, 0.0) == 0.5
-    assert at(rate, 5.25, sent=1) == pytest.approx(0.995 * 2 / 3)
+    assert at(rate, 5.25, sent=2) == pytest.approx(0.995 * 2 / 3)
     # It is kept from then on, not from a second before.
     for now in (8.5, 12.0, 15.5):
         assert at(rate, now, sent=9) == pytest.approx(0.995 * 2 / 3)

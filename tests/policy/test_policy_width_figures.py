@@ -96,6 +96,27 @@ def test_a_step_is_as_large_as_the_growth(times, width):
     assert hand.show(CALM_S * times) == width
 
 
+@pytest.mark.parametrize(("most", "first"), [(64, 16), (18, 4), (8, 4)])
+def test_the_first_attempts_tell_the_unloaded_latency(most, first):
+    """A quarter of the slots, four at least: those that end before our own load has built up."""
+    hand = Hand(most)
+    for number in range(1, 51 + most):
+        hand.now = number / 100
+        latency_s = 0.05 if number < first else 0.4 if number == first else 0.8
+        hand.rule.note(hand.now, latency_s, most)
+    hand.rule.tick(hand.now, 0.0)
+    assert hand.rule._unloaded_s == pytest.approx(0.05 * 8 ** (1 / first), rel=1e-3)
+
+
+def test_a_lower_latency_is_the_unloaded_one_from_then_on():
+    """The first attempts may have met a busy server."""
+    hand = Hand()
+    hand.show(0.1)
+    hand.show(0.05)
+    hand.show(0.12)
+    assert hand.show(0.12) == 48
+
+
 @pytest.mark.parametrize(("times", "width"), [(1.2, 42), (1.3, 64), (0.82, 42), (0.78, 64)])
 def test_two_windows_that_are_alike_are_evidence(times, width):
     """A quarter more or less may be chance; from one window alone nothing follows."""
@@ -159,6 +180,18 @@ def test_a_narrowing_is_kept_when_latency_falls_with_it(latency_s, times, width)
     hand = narrowed()  # what timed out is no answer
     hand.show(latency_s, per_s=2 * times * BEFORE_PER_S, share=0.5)
     assert (hand.width <= 42) == (width == 42)
+
+
+def test_a_trial_that_stalls_is_left_when_it_cannot_be_kept_any_more():
+    """Even if all the rest of a window came at once: nine tenths of the rate before are not met."""
+    hand = narrowed()
+    since = hand.now + 0.15
+    hand.rule.note(since + 0.01, 0.15, 42)
+    left_at = since + (50 + 42) / (0.9 * BEFORE_PER_S)
+    hand.rule.tick(left_at - 0.005, 0.0)
+    assert hand.width == 42
+    hand.rule.tick(left_at + 0.005, 0.0)
+    assert hand.width == 64
 
 
 def test_a_trial_that_failed_is_not_soon_made_again():

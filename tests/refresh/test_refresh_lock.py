@@ -1,7 +1,9 @@
 """One process has a lock, and nobody has that of another."""
 
+import fcntl
 import os
 import stat
+import sys
 import time
 
 import pytest
@@ -31,6 +33,10 @@ def test_a_note_replaces_the_one_before(tmp_path):
     lock.note("a long name")
     lock.note("short")
     assert lock.read() == "short"
+    lock.note("")
+    assert lock.read() == ""
+    (tmp_path / "a.lock").write_bytes(b"\xff")  # whatever somebody has written there
+    assert lock.read() == "\ufffd"
     assert stat.S_IMODE((tmp_path / "a.lock").stat().st_mode) == 0o600
     lock.let_go()
 
@@ -73,6 +79,23 @@ def test_looking_makes_nothing(tmp_path):
     """Whoever asks about a lock that is not there leaves no file."""
     assert not is_locked(tmp_path / "a.lock")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_only_looks_is_no_owner(tmp_path):
+    """Two may look at once."""
+    path = tmp_path / "a.lock"
+    path.touch()
+    with path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(path)
+
+
+def test_a_system_without_locks_is_told(tmp_path, monkeypatch):
+    """Nothing keeps two runs apart there."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(ConfigurationError, match="needs a system with flock"):
+        Lock(tmp_path / "a.lock", "")
+    assert not (tmp_path / "a.lock").exists()
 
 
 def test_no_descriptor_is_left(tmp_path):

@@ -121,6 +121,31 @@ async def test_a_run_that_was_given_up_goes_when_another_begins(begun):
     assert {run_id for run_id, kind in kinds if kind != "end"} == {"another"}
 
 
+async def test_commits_without_answers_leave_one_row(begun):
+    """The last word on the run: none of the words before it."""
+    state = await sink(begun).run_state("night")
+    checkpoint, told = await state.checkpoint(), []
+    checkpoint._flushed = lambda: told.append(1)
+    for number in range(4):
+        await checkpoint.commit({"n": number}, [], 0)
+    assert [row["kind"] for row in states(begun)].count("block") == 1
+    assert len(told) == 4  # the sink need not keep what is committed
+    await state.let_go()
+
+
+async def test_a_run_that_was_given_up_goes_with_the_second_commit(begun):
+    """The first one only says what the run is, which may still be a mistake."""
+    for run_id in ("given-up", "night"):
+        state = await sink(begun).run_state(run_id)
+        checkpoint = await state.checkpoint()
+        await checkpoint.commit({}, [], 0)
+        if run_id == "night":
+            assert {row["run_id"] for row in states(begun)} == {"given-up", "night"}
+        await checkpoint.commit({}, [], 0)
+        await state.let_go()
+    assert {row["run_id"] for row in states(begun)} == {"night"}
+
+
 async def test_a_fresh_run_forgets_the_unfinished_one(begun):
     """And asks everybody."""
     await stopped(source(begun), sink(begun))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from altcraft_balance.errors import ConfigurationError
 
@@ -30,6 +30,7 @@ class Lock:
 
     def __init__(self, path: Path, trouble: str, *, is_folder: bool = False) -> None:
         self.path = path
+        _flock()
         # Asked for, not looked up: a folder that goes meanwhile must not come back as a file.
         flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         while True:
@@ -87,11 +88,16 @@ def _locked_soon(descriptor: int) -> bool:
     return False
 
 
-def _locked(descriptor: int, *, shared: bool = False) -> bool:
+def _flock() -> Any:
     try:
         import fcntl
     except ImportError:
         raise ConfigurationError("a refresh needs a system with flock: Linux or macOS") from None
+    return fcntl
+
+
+def _locked(descriptor: int, *, shared: bool = False) -> bool:
+    fcntl = _flock()
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
