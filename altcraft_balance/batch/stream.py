@@ -93,9 +93,14 @@ class OutcomeStream:
     def stop(self) -> None:
         """Take and send nothing more: what is on the wire is waited for, then the stream ends.
 
-        What was taken and never sent is in `unsent`; what waits to be repeated fails with
-        `ClientClosed`. To be called once the stream is open; a second time changes nothing.
+        What was taken and never sent is in `unsent`; what waits to be repeated comes out with its
+        last error. A second call changes nothing.
+
+        Raises:
+            ClientClosed: the stream is not open yet.
         """
+        if self._state == "new":
+            raise ClientClosed("a stream is stopped once it is open: inside its 'async with'")
         self._brake.pull(self._stopped)
 
     # ── the reader's side ────────────────────────────────────────────────────────────────────

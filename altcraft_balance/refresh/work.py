@@ -181,8 +181,8 @@ class Work:
     def _take(self, outcome: Found | Failed) -> None:
         if outcome.requests or not isinstance(outcome, Failed):
             self._watch.looked_up(outcome)
-        if isinstance(outcome, Failed) and self._concerns_all(outcome):
-            return  # not this row's answer: it is asked about again when the run goes on
+        if isinstance(outcome, Failed) and self._is_no_answer(outcome):
+            return  # it is asked about again when the run goes on
         asked: Asked
         asked, number = outcome.query.tag
         currency, program = self._plan.about(outcome.query)
@@ -198,9 +198,12 @@ class Work:
             twin.answer_as(asked)
             self.writer.put(twin)
 
-    def _concerns_all(self, outcome: Failed) -> bool:
+    def _is_no_answer(self, outcome: Failed) -> bool:
+        """Whether it concerns all rows, or the stop has kept it from being repeated."""
         error = outcome.error
-        return isinstance(error, ClientClosed) or is_fatal(error, self._client.settings.fatal_codes)
+        concerns_all = is_fatal(error, self._client.settings.fatal_codes)
+        cut_short = self._is_stopping and error.transient
+        return concerns_all or cut_short or isinstance(error, ClientClosed)
 
     def _look_for_sense(self, outcome: Found | Failed) -> None:
         """Stop when what comes back shows that going on makes none."""

@@ -51,6 +51,58 @@ async def test_a_run_that_is_over_is_not_ended_by_what_comes_later(wire):
         assert len([outcome async for outcome in stream]) == 5
 
 
+# ── a stop ───────────────────────────────────────────────────────────────────────────────────
+
+
+@SOURCES
+@ORDERS
+async def test_a_stream_that_is_stopped_takes_and_sends_nothing_more(wire, make_source, ordered):
+    """What is on the wire comes out; then it ends, without an error, and `unsent` has the rest."""
+    source = make_source(members(1000))
+    wire.answer = lambda sent: Slow(1, ok())
+    async with opened(wire, concurrency=4) as client:
+        async with client.stream_balances(source, ordered=ordered) as stream:
+            outcomes = [await anext(stream)]
+            stream.stop()
+            taken, sent = source.taken, len(wire.sent)
+            outcomes += [outcome async for outcome in stream]
+            stream.stop()
+        await asyncio.sleep(60)
+        assert (source.taken, len(wire.sent)) == (taken, sent)
+    assert all(isinstance(outcome, Found) for outcome in outcomes)
+    asked = {outcome.index for outcome in outcomes}
+    assert len(asked) == sent
+    assert asked | set(map(number_of, stream.unsent)) == set(range(taken))
+
+
+async def test_what_would_be_repeated_comes_out_of_a_stop_with_its_last_error(wire):
+    """It is not sent again."""
+    wire.answer = lambda sent: http(503) if sent.number else ok()
+    async with (
+        opened(wire, concurrency=4) as client,
+        client.stream_balances(members(4)) as stream,
+    ):
+        outcomes = [await anext(stream)]
+        await asyncio.sleep(0.01)
+        stream.stop()
+        outcomes += [outcome async for outcome in stream]
+    assert [outcome.error.status for outcome in outcomes if isinstance(outcome, Failed)] == [
+        503
+    ] * 3
+    assert len(wire.sent) == 4
+
+
+async def test_a_stream_is_stopped_once_it_is_open(wire):
+    """Before that there is nothing to stop; after its end a stop is nothing."""
+    async with opened(wire) as client:
+        stream = client.stream_balances(members(2))
+        with pytest.raises(ClientClosed, match="once it is open"):
+            stream.stop()
+        async with stream:
+            assert len([outcome async for outcome in stream]) == 2
+            stream.stop()
+
+
 # ── a fatal answer ───────────────────────────────────────────────────────────────────────────
 
 

@@ -71,8 +71,12 @@ def client(platform, **settings):
         "https://altcraft.example",
         token="t0p-s3cret-canary",
         transport=platform,
-        retry=RetryPolicy(max_attempts=2, base_s=0),
-        **{"loyalty_program_id": 123, "limits": Limits(concurrency=8), **settings},
+        **{
+            "loyalty_program_id": 123,
+            "limits": Limits(concurrency=8),
+            "retry": RetryPolicy(max_attempts=2, base_s=0),
+            **settings,
+        },
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from altcraft_balance import RefreshSummary
 from altcraft_balance.errors import AuthenticationError, ConfigurationError
 from altcraft_balance.refresh.files.csv_file import CsvSink, CsvSource
-from altcraft_balance.settings import Limits
+from altcraft_balance.settings import Limits, RetryPolicy
 from altcraft_balance.transport.port import RawReply
 from tests.refresh.runs import (
     Platform,
@@ -112,9 +112,10 @@ async def test_it_is_stopped_and_goes_on(tmp_path):
 async def test_what_waits_when_it_is_stopped_is_not_asked(tmp_path, waits_for):
     """Only what is on the wire is waited for; the rest is asked when the run goes on."""
     stop, platform = asyncio.Event(), Platform()
-    limits = Limits(concurrency=2, rate_per_s=50 if waits_for == "the rate" else None)
+    settings = {"limits": Limits(concurrency=2, rate_per_s=50 if waits_for == "the rate" else None)}
     if waits_for == "a repeat":
         platform.always = RawReply(503, {}, b"")
+        settings["retry"] = RetryPolicy(base_s=20)
     send = platform.send
 
     async def send_and_stop(body, headers, **options):
@@ -125,13 +126,14 @@ async def test_what_waits_when_it_is_stopped_is_not_asked(tmp_path, waits_for):
 
     platform.send = send_and_stop
     began = asyncio.get_running_loop().time()
-    summary = await from_file(
-        tmp_path, 2000, platform, stop=stop, grace_s=30, settings={"limits": limits}
-    )
+    summary = await from_file(tmp_path, 2000, platform, stop=stop, grace_s=30, settings=settings)
     assert asyncio.get_running_loop().time() - began < 10
     assert summary.state == "stopped"
     assert len(platform.asked) <= 5 + 2
     assert summary.requests == len(platform.asked)
+    # A failure that would have been repeated is no answer.
+    summary = await from_file(tmp_path, 2000)
+    assert (summary.state, summary.statuses["found"]) == ("finished", 2000)
 
 
 async def test_what_does_not_end_within_the_grace_is_cut_off(tmp_path):
