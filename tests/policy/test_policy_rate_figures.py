@@ -250,3 +250,36 @@ def test_a_request_that_was_sent_as_a_refusal_arrived_is_of_the_same():
         rate.look_at = -6.0
         at(rate, -6.0, sent=6, answered=6)
         assert refused(rate, -5.0, -6.0) == pytest.approx(0.995 * 12 / seconds)
+
+
+# -- exactly at a bound: by its own steps, since no run meets it --
+
+
+def kept_at(found, *, allowed=100.0, passed=100.0):
+    rate = AdaptiveRate()
+    rate._found, rate.rate_per_s, rate._passed = found, allowed, passed
+    return rate
+
+
+def test_findings_that_differ_by_a_twentieth_agree():
+    """Exactly so much, of each other or of what was allowed."""
+    rate = kept_at(20.0)
+    rate._refused_above(19.0)
+    assert rate._trusted
+    rate = kept_at(1.0)
+    rate._refused_above(95.0)
+    assert rate._trusted
+
+
+def test_what_passed_must_be_more_than_three_tenths_above_it_for_a_trial():
+    """Exactly so much is no sign of a window."""
+    rate = kept_at(20.0, passed=26.0)
+    rate._refused_above(20.0)
+    assert (rate._trial, rate._found) == (False, 20.0)
+
+
+def test_a_climb_that_meets_what_was_found_ends_there():
+    """Exactly at it."""
+    rate = climbing()
+    rate._found = 10.0
+    assert rate._now_allowed(2.0) == pytest.approx(9.95)
