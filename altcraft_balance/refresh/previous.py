@@ -90,14 +90,21 @@ class PreviousFile(Previous):
         self._check()
         with disk.writing(_NAMELESS):
             self._file = _made()
+        try:
+            self._fill(self._file)
+        except BaseException:
+            self.close()
+            raise
+
+    def _fill(self, file: sqlite3.Connection) -> None:
         rows = self._said(cast(Iterable[Cells | BadRow], self._source.rows(0)))
         while block := list(islice(rows, _BLOCK_ROWS)):
             self._check()
             with disk.writing(_NAMELESS):
-                self._add(self._file, block)
+                self._add(file, block)
         with disk.writing(_NAMELESS):
             # Sorted as a whole: rows that come in no order would each touch another page.
-            self._file.execute("CREATE INDEX by_key ON rows (key)")
+            file.execute("CREATE INDEX by_key ON rows (key)")
 
     def lookup(self, keys: Sequence[RowKey]) -> list[Amounts | None]:
         """What it says of each of `keys`; None of those it knows nothing of.

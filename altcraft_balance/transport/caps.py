@@ -12,13 +12,13 @@ __all__ = ["HEAD_BYTES", "most_framing"]
 
 #: A head's most, with the interim replies before it.
 HEAD_BYTES: Final = 16_384
-_LEAST_FRAMING: Final = 32_768
+_LEAST_FRAMING: Final = 26_624
 
 
 def most_framing(max_body_bytes: int) -> int:
     """How many bytes chunks and trailers may add to a body, by the cap on what it holds.
 
-    Each chunk costs work, however little it carries: 6,000 chunks of a single byte pass, which take
+    Each chunk costs work, however little it carries: 5,000 chunks of a single byte pass, which take
     some 10 ms, and any number of chunks of 4 KiB.
     """
     return _LEAST_FRAMING + max_body_bytes // 256
