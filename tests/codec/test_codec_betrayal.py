@@ -23,6 +23,9 @@ BETRAYED = {
         "no ann.lee%252540example.com",
         "no ann%2Elee%40example%2Ecom",
         "no ann.\u200blee@exa mple.com",
+        "no ann\x7f.lee",
+        r"no ann\u002elee",
+        r"no \x61nn.lee",
         "no user 'ann.lee' at 'example.com'",
         "no " + EMAIL.encode().hex(),
         "no " + base64.b64encode(EMAIL.encode()).decode(),
@@ -44,6 +47,7 @@ BETRAYED = {
         "no " + "josé@пример.рф".encode().decode("latin-1"),
         "no " + "пример.рф".encode("idna").decode() + " of josé",
     ],
+    "one@пример.рф": ["no one@" + "пример.рф".encode("idna").decode()],
     "0012345": ["profile 12345 unknown", "profile 0012345", "profile 000012345"],
 }
 QUIET = {
@@ -54,6 +58,8 @@ QUIET = {
     "0012345": ["profile 123456 unknown", "1 2345", "123"],
     "4012": ["limit 40 of 12"],
     "Żó": ["no żó"],
+    "abc!def": ["abcdef"],
+    "half \ud800 a letter": ["no letter"],
     "no": ["no"],
 }
 
