@@ -173,13 +173,17 @@ def test_what_is_no_record_is_refused_at_once(ends, plain):
 
 
 def test_the_end_comes_behind_what_was_begun(ends):
-    """Half a record and the end: no answer, and no wait."""
+    """Half a record and the end: no answer, and no wait; OpenSSL may call it a decent end."""
     ends.shake(100_000)
     ends.arriving.write(ends.sealed(b"one")[:-1])
     ends.arriving.write_eof()
-    with pytest.raises(ssl.SSLError) as ended:
-        ends.ours.read(10)
-    assert not isinstance(ended.value, ssl.SSLWantReadError)
+    try:
+        came = ends.ours.read(10)
+    except ssl.SSLWantReadError:
+        raise AssertionError("it waits for what will never come") from None
+    except ssl.SSLError:
+        came = b""
+    assert came == b""
 
 
 def test_a_context_with_objects_of_its_own_is_left_alone():
