@@ -72,10 +72,33 @@ async def _stoppable(work: Coroutine[Any, Any, _T], gently: Callable[[], object]
         if not signals:
             raise
     finally:
+        _leave(loop)
+    raise Stopped(signal.Signals(signals[0]).name)
+
+
+def _leave(loop: asyncio.AbstractEventLoop) -> None:
+    """The work is over: until the loop is closed a further signal changes nothing.
+
+    The loop would leave the system's own way, which is to kill: it must not come in between.
+    """
+    with _held():
         for number in _SIGNALS:
             with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(number)
-    raise Stopped(signal.Signals(signals[0]).name)
+                if loop.remove_signal_handler(number):
+                    signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Within it no signal comes, where the system can keep it back."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

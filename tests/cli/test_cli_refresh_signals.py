@@ -153,3 +153,22 @@ def _leads_to(link, path):
     with suppress(FileNotFoundError):
         return link.readlink() == path
     return False
+
+
+def test_a_signal_between_the_work_and_the_loops_end_changes_nothing():
+    """The loop leaves the system's own way, which is to kill."""
+    handlers, before = [], [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    async def work():
+        return "whole"
+
+    def run(coroutine):
+        result = asyncio.run(coroutine)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers.append(signal.getsignal(number))
+            signal.raise_signal(number)
+        return result
+
+    assert run_until_signal(work(), run=run) == "whole"
+    assert handlers == [signal.SIG_IGN] * 2
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

@@ -77,8 +77,9 @@ class TlsServer:
 
     async def __aexit__(self, *_):
         self.server.close()
-        for writer in self._serving.values():  # the proxy may close its side later
-            writer.transport.abort()
+        for task, writer in self._serving.items():
+            if not task.done():  # the proxy may close its side later
+                writer.transport.abort()
         await asyncio.gather(*self._serving)
 
     async def serve(self, reader, writer):
