@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
 
-__all__ = ["betrays"]
+__all__ = ["betrays", "phone_digits"]
 
 _ROUNDS: Final = 4
 _LEAST: Final = 4  # characters: what is shorter is in every text
@@ -78,15 +78,19 @@ def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
 
 
+def phone_digits(value: str) -> str | None:
+    """The digits of a phone that tell whose it is; None: it is no phone."""
+    return _digits(value)[-_PHONE_DIGITS:] if _PHONE.match(value) else None
+
+
 def _forms(value: str) -> Iterator[str]:
     """The plain forms of a value and of its parts, as far as they are long enough to tell it."""
     raw = value.encode("utf-8", "surrogatepass")
-    is_phone = _PHONE.match(value) is not None
-    if is_phone:
-        yield _digits(value)[-_PHONE_DIGITS:]
+    if (number := phone_digits(value)) is not None:
+        yield number
     name = value.rpartition("@")[0]
     yield from filter(_is_telling, (_bare(value), _bare(name)))
-    if not (name or is_phone) and len(value) > _LEAST_PART:  # a token that was cut off
+    if not name and number is None and len(value) > _LEAST_PART:  # a token that was cut off
         yield _bare(value[:_LEAST_PART])
         yield _bare(value[-_LEAST_PART:])
     if not value.isascii():

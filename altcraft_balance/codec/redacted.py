@@ -15,12 +15,12 @@ from functools import lru_cache
 from html.entities import html5
 from typing import Any, Final
 
-from altcraft_balance.codec.betrayal import betrays
+from altcraft_balance.codec.betrayal import betrays, phone_digits
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.secret import HIDDEN, HiddenBytes
 
-__all__ = ["MAX_KEPT_BYTES", "redacted_bytes", "redacted_sample"]
+__all__ = ["MAX_KEPT_BYTES", "names_in", "redacted_bytes", "redacted_sample"]
 
 MAX_KEPT_BYTES: Final = 65536
 _MAX_HEADER: Final = 500
@@ -40,8 +40,6 @@ _SOMEBODY: Final = re.compile(
     rb"|(?:\+|%2[bB])\d(?:[ ()\-]{0,2}\d){8,14}"
     rb"|[bB](?:asic|earer) {1,8}[\w.~+/=\-]{6,}"
 )
-_PHONE: Final = re.compile(r"\+?[\d ().-]{7,}\Z")
-_PHONE_DIGITS: Final = 10  # the rest says the country: 8 and +7 are the same one
 
 
 def redacted_sample(
@@ -87,10 +85,15 @@ def redacted_bytes(text: bytes, values: set[str]) -> bytes:
     return _SOMEBODY.sub(_HIDDEN, text)
 
 
+def names_in(values: set[str]) -> set[str]:
+    """The parts of addresses that name somebody."""
+    return {name for value in values if (name := value.rpartition("@")[0])}
+
+
 def _values(wire: WireRequest) -> set[str]:
     """What may not be told: the token, the member's values, and the caller's own headers."""
     values = {value.strip() for value in wire.hidden_values()}
-    values |= {value.rpartition("@")[0] for value in values}
+    values |= names_in(values)
     plain = {"content-type", "accept"}
     values |= {text for name, text in wire.headers.items() if name.lower() not in plain}
     return values - {""}
@@ -104,8 +107,7 @@ def _as_json(value: Mapping[str, Any]) -> bytes:
 
 def _anyhow(value: str) -> bytes:
     """A pattern for `value` in any spelling."""
-    if _PHONE.match(value):
-        digits = "".join(filter(str.isdigit, value))[-_PHONE_DIGITS:]
+    if (digits := phone_digits(value)) is not None:
         return rb"[ ().\x00\-]{0,3}".join(map(_spelled, digits))
     pattern = rb"\x00{0,3}".join(map(_spelled, value))  # UTF-16 and UTF-32 have zeros there
     if len(value) < 4:

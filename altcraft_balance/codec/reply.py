@@ -19,7 +19,7 @@ from altcraft_balance.codec import json, xml
 from altcraft_balance.codec.amounts import read_amount
 from altcraft_balance.codec.betrayal import betrays
 from altcraft_balance.codec.envelope import BadEnvelope, Envelope, NotAnEnvelope, open_envelope
-from altcraft_balance.codec.redacted import redacted_bytes
+from altcraft_balance.codec.redacted import names_in, redacted_bytes
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.codec.usual import usual_amounts
 from altcraft_balance.errors import (
@@ -247,14 +247,9 @@ def _cleaned(text: str, wire: WireRequest) -> str:
     text = text[: 2 * _MAX_TEXT]  # not in the middle of what is to be taken out
     if not betrays(text, values):
         return text[:_MAX_TEXT]
-    told = redacted_bytes(text.encode("utf-8", "surrogatepass"), values | _names(values))
+    told = redacted_bytes(text.encode("utf-8", "surrogatepass"), values | names_in(values))
     text = told.decode("utf-8", "replace")
     return HIDDEN if betrays(text, values) else text[:_MAX_TEXT]
-
-
-def _names(values: set[str]) -> set[str]:
-    """The parts of addresses that name somebody."""
-    return {name for value in values if (name := value.rpartition("@")[0])}
 
 
 def _spellings(value: str) -> set[str]:
