@@ -21,8 +21,8 @@ ON_ANY_LOOP = [
     "--ignore=tests/transport/test_transport_greeting.py",
     "--deselect=tests/transport/test_transport_wire.py::test_a_body_of_any_size_travels_whole",
 ]
-#: In parallel, as in CI; on a machine with one core nothing changes.
-PARALLEL = {"PYTEST_ADDOPTS": "-n auto --dist worksteal"}
+#: In parallel, and as many cases, as in CI; on a machine with one core the former changes nothing.
+AS_IN_CI = {"PYTEST_ADDOPTS": "--scale small -n auto --dist worksteal"}
 
 nox.options.sessions = ["floor", "tip", "tests", "uvloop"]
 nox.options.error_on_missing_interpreters = False
@@ -42,7 +42,7 @@ def _install(session: nox.Session, *more: str, extras: str = "test") -> None:
 
 
 def _test(session: nox.Session, *more: str) -> None:
-    session.run("python", "-m", "pytest", *more, *session.posargs, env=PARALLEL)
+    session.run("python", "-m", "pytest", *more, *session.posargs, env=AS_IN_CI)
 
 
 @nox.session(python=FLOOR)

@@ -1,6 +1,6 @@
 """Which rule finds an unknown quota best? A simulation; prints a table in less than a minute.
 
-    python benchmarks/rates.py
+    python benchmarks/rates.py [server ...]
 
 A hundred workers in a closed loop, answers after 20 to 50 ms of virtual time, 5,000 items, and a
 gate that all rules share: after a refusal nothing is sent for as long as the server asked, and up
@@ -14,6 +14,7 @@ import heapq
 import itertools
 import math
 import random
+import sys
 from collections import deque
 
 from altcraft_balance.policy.pace import Gcra
@@ -272,8 +273,8 @@ def main():
     rows["quota doubles: found after"] = lambda rule: changed(rule, 2)
     rows["quota halves: found after"] = lambda rule: changed(rule, 0.5)
     rows["two clients share it"] = shared
-    for name, row in rows.items():
-        print(f"{name:32}" + "".join(f"{row(rule):>18}" for rule in RULES), flush=True)
+    for name in sys.argv[1:] or rows:
+        print(f"{name:32}" + "".join(f"{rows[name](rule):>18}" for rule in RULES), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which rule for the width of the semaphore: a simulation in virtual time, seeded.
 
-    python benchmarks/widths.py [seed]
+    python benchmarks/widths.py [seed [server ...]]
 
 As many clients as there are slots ask a server of some kind in a closed loop, without a rule and
 with each candidate. `AdaptiveWidth` won and is in the library; those that lost are here only.
@@ -334,7 +334,8 @@ def main() -> None:
     print(
         f"{'server':26} {'rule':14} {'rate':>6} {'p50 ms':>7} {'p99 ms':>7} {'width':>7} wide after"
     )
-    for scenario in SCENARIOS:
+    names = sys.argv[2:] or [scenario.name for scenario in SCENARIOS]
+    for scenario in [scenario for scenario in SCENARIOS if scenario.name in names]:
         clients = {
             name: simulate(scenario, make(scenario.most), seed) for name, make in RULES.items()
         }

@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import gc
 import tempfile
 from collections import Counter
 
@@ -14,6 +15,7 @@ from tests.watches import blocking, leftovers
 COVERED_CASES = 4
 
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("quick", settings.get_profile("ci"), max_examples=20)
 settings.load_profile("ci")
 
 
@@ -21,9 +23,9 @@ def pytest_addoption(parser):
     """They stand here, since an option that is defined further down is unknown at the top."""
     parser.addoption(
         "--scale",
-        choices=("small", "full"),
-        default="small",
-        help="how many cases each promise under tests/promises tries: as in CI, or all of them",
+        choices=("quick", "small", "full"),
+        default="quick",
+        help="how many cases what has many tries: a few, as in CI, or all that is promised",
     )
     parser.addoption(
         "--promises-json",
@@ -49,6 +51,8 @@ class OnUvloop:
 
 def pytest_configure(config):
     """The table here too: with pytest-xdist the session that draws it collects no test."""
+    if config.getoption("scale") == "quick":
+        settings.load_profile("quick")
     config.pluginmanager.register(PromiseTable(config), "promise-table")
     for watch in (blocking, leftovers):  # over every test
         config.pluginmanager.register(watch)
@@ -84,6 +88,12 @@ def pytest_collection_modifyitems(items):
         item.add_marker("no_cover")
 
 
+def pytest_collection_finish():
+    """A look for garbage passes over what collecting has made: it took 0.4 s each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def not_covered(items):
     """Coverage makes a test four times slower, and a tenth case reaches the lines of the first."""
     cases = Counter()
@@ -92,6 +102,21 @@ def not_covered(items):
         cases[test] += 1
         if cases[test] > COVERED_CASES or item.get_closest_marker("slow"):
             yield item
+
+
+@pytest.fixture
+def size(request):
+    """A number of cases by `--scale`: as in CI, all that is promised, or a few.
+
+    What has no number for the full size has CI's there, too, and so it is with a quick run.
+    """
+    scale = request.config.getoption("scale")
+
+    def size(small, full=None, *, quick=None):
+        own = {"quick": quick, "full": full}.get(scale)
+        return small if own is None else own
+
+    return size
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,36 +28,38 @@ def printed(name, *arguments):
     return ended.stdout
 
 
-def test_the_shared_policies_cost_little():
+def test_the_shared_policies_cost_little(size):
     """CPU per lookup beside the plain path, in one run; the figure is some 1.13, with room.
 
     The least of the rounds is compared: other programs on the machine only ever add to them.
     """
-    table = json.loads(printed("overhead", "--json", "--rounds", "5", "--lookups", "4000"))
+    lookups = ("--lookups", size("4000", quick="1000"))
+    table = json.loads(printed("overhead", "--json", "--rounds", "5", *lookups))
     for row in table.values():
         plain, ours = row["least_us"]
         assert ours / plain < 1.35, table
 
 
-def test_a_refresh_costs_little_over_the_stream():
+def test_a_refresh_costs_little_over_the_stream(size):
     """CPU per row, as multiples of reading, writing and committing alone: some 3.3, with room.
 
     Not as a ratio to the stream, which a leaner stream would make worse.
     """
-    table = json.loads(printed("refresh", "--json", "--rounds", "5", "--rows", "5000"))
+    rows = ("--rows", size("5000", quick="2000"))
+    table = json.loads(printed("refresh", "--json", "--rounds", "5", *rows))
     least = table["least"]
     more = least["all of it"] - least["the bare stream"]
     assert 0 < more / least["reading, writing, committing"] < 5, table
 
 
-def test_the_rule_for_the_rate_is_compared():
+def test_the_rule_for_the_rate_is_compared(size):
     """A line for each kind of server."""
-    assert "bucket of 50" in printed("rates")
+    assert "bucket of 10 " in printed("rates", *size([], quick=["bucket of 10"]))
 
 
-def test_the_rule_for_the_width_is_compared():
+def test_the_rule_for_the_width_is_compared(size):
     """A line for each kind of server and each rule."""
-    assert "AdaptiveWidth" in printed("widths")
+    assert "AdaptiveWidth" in printed("widths", *size([], quick=["1", "8 workers"]))
 
 
 def test_a_peer_that_is_not_installed_is_named():

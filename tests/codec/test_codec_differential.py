@@ -13,6 +13,7 @@ from altcraft_balance.errors import ApiError, RateLimited
 from altcraft_balance.models import Balance
 from altcraft_balance.secret import HiddenStr
 from tests.strategies.bytes import JSON_BODIES, XML_BODIES, mutated
+from tests.strategies.examples import USUAL
 from tests.strategies.replies import AMOUNTS, json_sources, replies
 from tests.strategies.requests import TEXTS, asked
 
@@ -113,7 +114,7 @@ def other(reader, body):
         return None
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * USUAL)
 @given(replies(), st.sampled_from([200, 400, 404, 429, 500]), st.booleans())
 def test_json_and_xml_say_the_same(outcome, reply, status, ascii_only):
     """One reply written in both formats gives equal balances, or errors equal in every field."""
@@ -123,7 +124,7 @@ def test_json_and_xml_say_the_same(outcome, reply, status, ascii_only):
     assert said(twins[0]) == said(twins[1])
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * USUAL)
 @given(replies(amounts=AMOUNTS))
 def test_what_a_server_writes_is_read_as_the_standard_library_reads_it(outcome, reply):
     """A balance or a code where the other parser finds it, in both formats, to the last place."""
@@ -131,7 +132,7 @@ def test_what_a_server_writes_is_read_as_the_standard_library_reads_it(outcome, 
         assert said(outcome(body)) == other(reader, body)
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * USUAL)
 @given(json_sources())
 @example(b'{"error":0,"data":{"total_balance":0.30000000000000004,"active_balance":1e2}}')
 @example(b'{"error":0,"data":{"total_balance":1,"active_balance":18446744073709551616}}')
@@ -159,7 +160,7 @@ def is_out_of_bounds(text):
     return len(digits) > 64 or abs(exponent) > 64
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * USUAL)
 @given(mutated(JSON_BODIES))
 @example(b'{"error":0,"data":{"total_balance":"1","active_balance":"1","x":"\\ud800"}}')
 def test_whatever_json_is_taken_the_standard_library_reads_the_same(outcome, body):
@@ -167,14 +168,14 @@ def test_whatever_json_is_taken_the_standard_library_reads_the_same(outcome, bod
     assert (ours := said(outcome(body))) is None or ours == other(read_by_json, body)
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * USUAL)
 @given(mutated(XML_BODIES))
 def test_whatever_xml_is_taken_the_standard_library_reads_the_same(outcome, body):
     """The same for XML."""
     assert (ours := said(outcome(body))) is None or ours == other(read_by_etree, body)
 
 
-@settings(max_examples=150)
+@settings(max_examples=2 * USUAL)
 @given(asked(), TEXTS, st.sampled_from(["body", "header", "both"]))
 def test_a_request_is_read_back_as_what_was_asked(question, text, auth):
     """By the standard library's parsers: names, values, types and order, and nothing more."""

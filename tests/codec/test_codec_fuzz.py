@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from altcraft_balance.errors import AltcraftBalanceError, ApiError
 from altcraft_balance.models import Balance
 from tests.strategies.bytes import ANY_BYTES, REPLIES, STATUSES
+from tests.strategies.examples import USUAL
 
 VALID = sorted(
     path
@@ -15,7 +16,7 @@ VALID = sorted(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=20 * USUAL)
 @given(ANY_BYTES, st.sampled_from(STATUSES))
 @example(b"{" * 70_000, 200)
 @example(b"[" * 70_000, 200)

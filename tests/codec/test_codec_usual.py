@@ -16,6 +16,7 @@ from altcraft_balance.codec.envelope import BadEnvelope, NotAnEnvelope, open_env
 from altcraft_balance.codec.reply import read_reply, read_usual
 from altcraft_balance.codec.usual import usual_amounts
 from tests.codec.conftest import NOON
+from tests.strategies.examples import USUAL
 
 pytestmark = pytest.mark.no_cover  # it would take four times as long
 
@@ -55,7 +56,7 @@ AMOUNTS = st.from_regex(r"-?[0-9]{1,32}(\.[0-9]{1,32})?", fullmatch=True) | st.t
 
 
 @given(AMOUNTS, AMOUNTS, st.text(max_size=30), st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * USUAL, deadline=None)
 @example("007", "-0", "", True)
 @example("1" * 65, "1", "ok", False)
 def test_whatever_the_values_are_it_agrees_with_the_parsers(total, active, text, is_json):
@@ -78,7 +79,7 @@ BYTES = st.integers(0, 255).map(lambda number: bytes([number]))
     st.sampled_from([JSON, XML]),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 2), BYTES), min_size=1, max_size=3),
 )
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=15 * USUAL, deadline=None)
 @example(JSON, [(9, 0, b"1")])
 @example(XML, [(13, 0, b"1")])
 def test_whatever_is_changed_it_agrees_with_the_parsers(body, changes):

@@ -18,7 +18,7 @@ import pytest
 
 _LOADED = ("aiohttp", "attrs", "orjson", "pytest_asyncio.plugin", "sqlalchemy", "xmltodict")
 _WORDS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not server"]
-_WORDS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+_WORDS += ["--scale", "small", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
 class QuickToFail:

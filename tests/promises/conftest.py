@@ -28,10 +28,3 @@ def promise(request):
         return stated
 
     return promise
-
-
-@pytest.fixture
-def size(request):
-    """The number of cases: the first one, or with `--scale full` the second."""
-    is_full = request.config.getoption("scale") == "full"
-    return lambda small, full: full if is_full else small

@@ -135,9 +135,9 @@ class Scratch:
         Raises:
             RuntimeError: pytest could not run them, since the library cannot be imported, say.
         """
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:randomly"]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--scale", "small"]
         process = subprocess.Popen(
-            [*command, "-p", "no:cacheprovider", *tests],
+            [*command, "-p", "no:randomly", "-p", "no:cacheprovider", *tests],
             cwd=self.folder,
             env=fast_environment(PYTHONPATH=str(self.folder), PYTHONDONTWRITEBYTECODE="1"),
             stdout=subprocess.PIPE,

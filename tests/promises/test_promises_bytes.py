@@ -14,7 +14,7 @@ from tests.promises.table import ROOT, state_of
 def test_only_our_errors_come_out(promise, size, pytestconfig):
     """A balance with its amounts or one of our errors: no other exception, no stall over 30 ms."""
     stated = promise(15, "only our errors come out: damaged replies")
-    blocks = size(20, 10_000)
+    blocks = size(20, 10_000, quick=5)
     further = {}
     cache, tree = getattr(pytestconfig, "cache", None), state_of(ROOT)
     if pytestconfig.getoption("scale") == "full" and cache is not None and tree is not None:

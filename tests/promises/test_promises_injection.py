@@ -15,7 +15,9 @@ from tests.promises.child import in_child
 def test_nothing_can_be_injected(promise, size, lane):
     """In JSON and XML, with the token in the body and in the header."""
     stated = promise(20, f"nothing can be injected, over {lane}")
-    result = in_child("injections", lane=lane, cases=size(5000, 50_000), limit_s=size(150, 1800))
+    result = in_child(
+        "injections", lane=lane, cases=size(5_000, 50_000, quick=1_500), limit_s=size(150, 1800)
+    )
     counts = result["counts"]
     assert result["never sent"] == []
     stated.came(

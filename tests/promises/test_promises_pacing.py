@@ -42,7 +42,7 @@ def worst(figures, name):
 def test_every_failure_can_be_replayed(promise, size):
     """Random servers by seed: nothing lost, no deadlock, and the same traces in 3 processes."""
     stated = promise(3, "every failure can be replayed")
-    seeds = size(100, 10_000)
+    seeds = size(100, 10_000, quick=5)
     processes = [begin("--seeds", f"0:{seeds}", hash_seed=seed) for seed in ("0", "1", "4242")]
     first, second, third = (figures_of(process, limit_s=3600) for process in processes)
     traces = {run["trace_hash"] for run in (first, second, third)}
@@ -92,7 +92,7 @@ def test_the_quota_is_respected(promise, size, scenario):
     """50/s, 100 workers, 5,000 items: at most 1.02 requests an item and 1.06 of the ideal time."""
     known = "known" if scenario == "quota_known" else "unknown"
     stated = promise(6, f"the quota is respected: {known}")
-    figures = runs([scenario], size(2, 20))
+    figures = runs([scenario], size(2, 20, quick=1))
     requests = worst(figures, "requests_per_item")
     time = max(run["time_s"] / run["ideal_s"] for run in figures)
     stated.came(

@@ -27,7 +27,7 @@ def skip_without(format_):
 def rows(size):
     """How many rows, and where blocks and chunks end: as they are, or small ones."""
     return {
-        "rows": size(50, 1_200),
+        "rows": size(50, 1_200, quick=30),
         "block_rows": size(15, 0),
         "chunk_rows": size(40, 250),
     }
@@ -37,8 +37,8 @@ def rows(size):
 def test_killed_at_any_point_it_goes_on(promise, size, format_):
     """Killed at one point after another, each run ends with the same bytes as an unkilled one."""
     skip_without(format_)
-    if size("small", "full") == "small" and format_ not in SMALL:
-        pytest.skip("at the full size")
+    if format_ not in size(SMALL, FORMATS, quick={"csv"}):
+        pytest.skip("at a larger size")
     stated = promise(25, f"kill -9 at every point: {format_}")
     currencies = 2 if format_ == "csv.gz" else 1
     came = in_child(
@@ -61,7 +61,7 @@ def test_killed_at_any_point_it_goes_on(promise, size, format_):
 def test_killed_twice_it_goes_on(promise, size):
     """A second kill, of the run that goes on, changes nothing, either."""
     stated = promise(25, "kill -9 twice")
-    cases = size(20, 300)
+    cases = size(20, 300, quick=4)
     tried = failed = 0
     for format_ in ("csv", "csv.gz"):
         options = {"kills": 2, "cases": cases, "up_to": size(120, 160), "currencies": 1}
@@ -76,7 +76,13 @@ def test_killed_twice_it_goes_on(promise, size):
 def test_a_dropped_run_leaves_nothing_that_matters(promise, size):
     """Killed while it drops an unfinished run, a run with fresh=True leaves one to go on with."""
     stated = promise(25, "kill -9 under fresh=True")
-    options = {"kills": 2, "fresh": 1, "cases": size(20, 300), "up_to": 100, "currencies": 1}
+    options = {
+        "kills": 2,
+        "fresh": 1,
+        "cases": size(20, 300, quick=4),
+        "up_to": 100,
+        "currencies": 1,
+    }
     came = in_child("refresh_crash", limit_s=3600, **options, **rows(size))
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
 
@@ -87,7 +93,12 @@ def test_a_run_in_vain_leaves_nothing(promise, size):
     It leaves what was there before it.
     """
     stated = promise(25, "kill -9 of a run in vain")
-    options = {"in_vain": 1, "rows": size(800, 1_500), "block_rows": size(100, 0), "currencies": 1}
+    options = {
+        "in_vain": 1,
+        "rows": size(800, 1_500),
+        "block_rows": size(100, 0),
+        "currencies": 1,
+    }
     options["only"] = size("unlink", "")
     came = in_child("refresh_crash", limit_s=3600, **options)
     stated.came(tried=came["tried"], failed=came["failed"], figure="", why=came["broken"])
@@ -107,7 +118,9 @@ def test_a_disk_that_hangs_costs_no_more(promise, size):
     """While the disk does nothing the run goes on asking, but only about 500 rows."""
     stated = promise(25, "kill -9 of a hanging disk")
     options = {"hangs_s": 0.3, "kills": 2, "up_to": 60, "currencies": 1, "rows": 1_500}
-    came = in_child("refresh_crash", limit_s=3600, block_rows=0, cases=size(4, 200), **options)
+    came = in_child(
+        "refresh_crash", limit_s=3600, block_rows=0, cases=size(4, 200, quick=2), **options
+    )
     most = came["most_repeats"]
     stated.came(
         tried=came["tried"],
@@ -123,7 +136,11 @@ def test_killed_at_random_it_goes_on(promise, size, faults):
     """Killed at random moments, behind a perfect server and behind one with faults."""
     stated = promise(25, f"kill -9 at random, {faults:.0%} faults")
     came = in_child(
-        "refresh_kills", limit_s=3600, kills=size(50, 500), rows=size(150, 600), faults=faults
+        "refresh_kills",
+        limit_s=3600,
+        kills=size(50, 500, quick=8),
+        rows=size(150, 600),
+        faults=faults,
     )
     stated.came(
         tried=came["kills"],

@@ -43,7 +43,11 @@ def test_a_call_that_fails_is_told(promise, size, how, error):
 def test_a_run_that_goes_on_keeps_what_it_has(promise, size):
     """Whatever fails when a run goes on, reading its checkpoint, too: nothing is asked anew."""
     stated = promise(26, "ENOSPC at every call of a run that goes on")
-    goes_on = {"rows": size(130, 1_300), "block_rows": 10, "commits": size(9, 90)}
+    goes_on = {
+        "rows": size(130, 1_300, quick=60),
+        "block_rows": 10,
+        "commits": size(9, 90, quick=4),
+    }
     came = meet(stated, how="fails", format="csv.gz", chunk_rows=10_000, **goes_on)
     assert set(came["calls"]) >= {"__init__", "known", "last_row", "answers"}
 
@@ -69,7 +73,7 @@ def test_short_writes_are_no_trouble(promise, size):
 def test_a_full_disk_is_told(promise, size):
     """No file may be larger than so many bytes, as on a disk that is full; SQLite's neither."""
     stated = promise(26, "a limit of file sizes")
-    came = meet(stated, how="limit", rows=size(600, 2_400), block_rows=200, width=500)
+    came = meet(stated, how="limit", rows=size(600, 2_400, quick=400), block_rows=200, width=500)
     assert set(came["named"]) >= {"out.csv.partial", "checkpoint.sqlite"}
 
 

@@ -10,7 +10,7 @@ from tests.promises.child import in_child
 def test_no_request_comes_before_the_server_wants_it(promise, size):
     """A throttled lookup asks again when it may and not long after, and ends as it should."""
     stated = promise(7, "`Retry-After` is obeyed")
-    came = in_child("wishes", lookups=size(500, 20_000), limit_s=3600)
+    came = in_child("wishes", lookups=size(500, 20_000, quick=100), limit_s=3600)
 
     def how(word):
         return sum(trouble.startswith(word) for trouble in came["wrong"])

@@ -11,7 +11,7 @@ from tests.promises.child import in_child
 def test_an_answer_is_never_older_than_its_question(promise, size):
     """Of 2,000 calls that began while an identical one was under way, none gets an old answer."""
     stated = promise("1b", "never an answer from before the question")
-    calls = size(2000, 100_000)
+    calls = size(2_000, 100_000, quick=300)
     came = in_child("overlaps", calls=calls, limit_s=3600)
     stated.came(
         tried=came["overlapped"],

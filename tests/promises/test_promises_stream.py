@@ -33,7 +33,7 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
     taken, and a lookup has to begin on one that is known to be unclean.
     """
     stated = promise(1, f"never a stranger's balance, {lane}")
-    members = size(20_000 if lane == "aiohttp" else 2_000, 200_000)
+    members = size(20_000 if lane == "aiohttp" else 2_000, 200_000, quick=2_000)
     outcome = stream(members=members, faults="stray=0.2", rest_every=100, lane=lane)
     stated.came(
         tried=members,
@@ -51,7 +51,7 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
 def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
     """Behind a server that closes idle connections in a race, nothing fails in one attempt."""
     stated = promise(9, f"a dead keep-alive is invisible: {fault}, {lane}")
-    members = size(2_000, 10_000)
+    members = size(2_000, 10_000, quick=500)
     faults = f"{fault}=0.5"
     outcome = stream(members=members, faults=faults, rest_every=100, max_attempts=1, lane=lane)
     stated.came(
@@ -60,7 +60,7 @@ def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
         figure=f"{outcome['server'][fault]:,} closed, {outcome['free_repeats']:,} free repeats",
         why=outcome,
     )
-    assert outcome["server"][fault] > 50
+    assert outcome["server"][fault] > members / 40
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,10 @@ def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
 def test_nothing_is_lost_and_nothing_doubled(promise, size, form, lane):
     """With 10 % of faults each input has one outcome, and with 12 attempts none fails."""
     stated = promise(2, f"nothing lost, nothing doubled: {form}, {lane}")
-    members = size(20_000, 200_000) if (form, lane) == ("json", "aiohttp") else size(4_000, 40_000)
-    faults = "reset=0.03,status503=0.02,status500=0.02,html=0.01,empty=0.01,truncated=0.01"
+    is_usual = (form, lane) == ("json", "aiohttp")
+    members = size(20_000, 200_000, quick=1_000) if is_usual else size(4_000, 40_000, quick=500)
+    busy = 0.002 if is_usual else 0.02  # at each the client slows down, and many take long
+    faults = f"reset=0.03,status503={busy},status500=0.03,html=0.01,empty=0.01,truncated=0.01"
     outcome = stream(members=members, faults=faults, max_attempts=12, format=form, lane=lane)
     stated.came(
         tried=members,
@@ -85,7 +87,7 @@ def test_nothing_is_lost_and_nothing_doubled(promise, size, form, lane):
 def test_without_enough_attempts_what_fails_is_said(promise, size):
     """With one attempt and faults, each input still has exactly one outcome."""
     stated = promise(2, "nothing lost, nothing doubled: one attempt")
-    members = size(2_000, 20_000)
+    members = size(2_000, 20_000, quick=500)
     outcome = stream(members=members, faults="status500=0.2", max_attempts=1)
     failed = outcome["failed"]["http_status"]
     stated.came(

@@ -15,7 +15,7 @@ from tests.promises.child import in_child
 def test_waiting_for_a_slot_is_no_timeout(promise, size, how, lane):
     """A thousand lookups wait up to 150 s for two slots, and each is found by one request."""
     stated = promise(10, f"waiting for a slot is no timeout: {how}, {lane}")
-    lookups = size(1000, 20_000)
+    lookups = size(1_000, 20_000, quick=200)
     came = in_child("waiting", lookups=lookups, how=how, lane=lane, limit_s=3600)
     stated.came(
         tried=lookups,

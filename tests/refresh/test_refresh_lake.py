@@ -294,18 +294,18 @@ def _once_only(call, times):
 
 
 @pytest.mark.parametrize("rows", [25, 0])
-def test_killed_anywhere_it_ends_with_the_same_rows(tmp_path, rows):
+def test_killed_anywhere_it_ends_with_the_same_rows(size, tmp_path, rows):
     """Whichever change was the last one, twice in a row, over a longer run; nothing is left."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
-    url = lakes.url_of(tmp_path / "lake")
+    url, every = lakes.url_of(tmp_path / "lake"), size("1", quick="3")
     child = subprocess.run(
-        [sys.executable, str(CHILD), url, str(tmp_path / "state"), str(rows), "1", "2"],
+        [sys.executable, str(CHILD), url, str(tmp_path / "state"), str(rows), every, "2"],
         env=environ, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
     assert child.stdout.strip().isdecimal(), child.stdout
-    assert int(child.stdout) > 20
+    assert int(child.stdout) > size(20, quick=7)
 
 
 async def test_a_refresh_goes_on_where_it_was(url, tmp_path, monkeypatch):

@@ -42,18 +42,18 @@ def port(monkeypatch):
         server.stop()
 
 
-def test_killed_and_taken_up_again(port, tmp_path):
+def test_killed_and_taken_up_again(size, port, tmp_path):
     """At calls all along the run, over a longer run; nothing is left over."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
-    url = lakes.s3_url(port, "killed")
+    url, every = lakes.s3_url(port, "killed"), size("9", quick="18")
     child = subprocess.run(
-        [sys.executable, str(CHILD), url, str(tmp_path / "state"), "25", "9", "1"],
+        [sys.executable, str(CHILD), url, str(tmp_path / "state"), "25", every, "1"],
         env=environ, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
     assert child.stdout.strip().isdecimal(), child.stdout
-    assert int(child.stdout) > 3
+    assert int(child.stdout) > size(3, quick=1)
 
 
 async def test_a_store_that_goes_away_loses_nothing(port, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.port import SendFailed
+from tests.strategies.examples import USUAL
 from tests.transport.lanes import only_aiohttp
 
 
@@ -147,7 +148,7 @@ nasty = st.text(
 
 
 @given(nasty, st.sampled_from(["header", "name", "user_agent", "base_url", "proxy"]))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4 * USUAL, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_settings_refuse_what_would_inject(text, where):
     """A value with CR, LF, NUL or beyond ASCII is refused, or holds none of them."""
     options = {
