@@ -339,6 +339,15 @@ def _content(path):
     return [file.read_bytes() for file in files]
 
 
+@pytest.mark.parametrize("name", ["out.parquet", "out/"])
+def test_a_run_that_cannot_begin_leaves_nothing(tmp_path, name):
+    """Since its errors' file cannot be opened, say: nothing says then that it was here."""
+    sink = ParquetSink(f"{tmp_path}/{name}")
+    sink.open(opening())
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("mode", "rows"), [("file-over", 25), ("folder-over", 25), ("file", 0), ("folder", 0)]
 )
@@ -378,6 +387,7 @@ def test_a_run_that_joined_its_parts_is_not_taken_for_none(tmp_path):
     """Another run does not get the name before it is published."""
     sink = ParquetSink(tmp_path / "out.parquet")
     sink.open(opening())
+    sink.sync()
     sink.close()
     partial = tmp_path / "out.parquet.partial"
     partial.rmdir()

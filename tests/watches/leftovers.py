@@ -13,6 +13,7 @@ import asyncio
 import gc
 import inspect
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import pytest
 _DESCRIPTORS = Path("/proc/self/fd")
 #: How long a thread that was told to end may take.
 _JOIN_S = 5
+#: How long a library's own thread, pyarrow's say, may take to close what it has read.
+_CLOSE_S = 1
 #: Fonts that have been looked at stay open, a few for the process.
 _KEPT_BY_A_LIBRARY = "/matplotlib/mpl-data/fonts/"
 
@@ -70,6 +73,9 @@ class Leftovers:
             thread.join(_JOIN_S)
         if self._new():
             gc.collect()  # what only waits for the collector warns there, and that is an error
+        until = time.monotonic() + _CLOSE_S
+        while self._new() and time.monotonic() < until:
+            time.sleep(0.01)
         return self._new()
 
     def _new(self):

@@ -46,11 +46,13 @@ class FolderParts:
                 f"{self._path} cannot be written: it is a folder; a name that ends in / makes one"
             )
         self._claim = Claim(self._path, opening, overwrite=self._overwrite)
-        if not opening.is_whole:
+        if not opening.is_whole and (parts or self._claim.partial.exists()):
             _go_on_in(self._claim.partial, parts)
 
     def begin(self) -> None:
-        """The run is under way, as its folder has said since `open`."""
+        """The run is under way: its folder says so. One that cannot begin leaves none behind."""
+        if self._claim is not None and not self._claim.partial.is_dir():
+            _go_on_in(self._claim.partial, 0)
 
     def add(self, name: str, data: bytes) -> None:
         """Make the part `name` durable."""
