@@ -149,6 +149,17 @@ def test_of_the_headers_those_stay_that_tell_what_it_is():
     assert kept == {"content-type": "text/html; to=***", "server": "nginx" + "x" * 495}
 
 
+def test_each_header_that_tells_something_is_told_of():
+    """What a reply is, how old, who made it, and what a repetition was answered."""
+    telling = {
+        *("age", "cache-control", "date", "vary", "retry-after"),
+        *("connection", "content-encoding", "content-length", "content-type", "transfer-encoding"),
+        *("allow", "server", "via", "duplicate-request", "x-duplicate-request"),
+    }
+    kept = json.loads(sample(headers=dict.fromkeys(telling, "0"))["headers.json"])
+    assert kept.keys() == telling
+
+
 def test_a_header_that_is_no_utf_8_is_kept():
     """aiohttp gives such bytes as lone surrogates."""
     odd = b"caf\xe9 \xff".decode("utf-8", "surrogateescape")
