@@ -107,11 +107,11 @@ def _as_json(value: Mapping[str, Any]) -> bytes:
 
 def _anyhow(value: str) -> bytes:
     """A pattern for `value` in any spelling."""
-    if (digits := phone_digits(value)) is not None:
-        return rb"[ ().\x00\-]{0,3}".join(map(_spelled, digits))
     pattern = rb"\x00{0,3}".join(map(_spelled, value))  # UTF-16 and UTF-32 have zeros there
     if len(value) < 4:
-        pattern = rb"(?<!" + _WORD + rb")" + pattern + rb"(?!" + _WORD + rb")"
+        return rb"(?<!" + _WORD + rb")" + pattern + rb"(?!" + _WORD + rb")"
+    if (digits := phone_digits(value)) is not None:
+        pattern += rb"|" + rb"[ ().\x00\-]{0,3}".join(map(_spelled, digits))
     return pattern
 
 

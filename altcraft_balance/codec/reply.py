@@ -239,12 +239,14 @@ def _is_transient(status: int) -> bool:
 def _cleaned(text: str, wire: WireRequest) -> str:
     """The server's words without our secrets, in whatever spelling a server may echo them.
 
-    The usual ones are looked for; where that was not enough, all of them; and what can be read out
-    of the words even then costs the words.
+    They are looked for as they are; where that was not enough, in the usual spellings; then in all
+    that are known, which takes milliseconds; what can be read out even then costs the words.
     """
     values = {value.strip() for value in wire.hidden_values()}
-    text = redact(text, {s for value in values for s in _spellings(value)})
-    text = text[: 2 * _MAX_TEXT]  # not in the middle of what is to be taken out
+    text = redact(text, values)[: 3 * _MAX_TEXT]  # not in the middle of what is to be taken out
+    if not betrays(text, values):
+        return text[:_MAX_TEXT]
+    text = redact(text, {s for value in values for s in _spellings(value)})[: 2 * _MAX_TEXT]
     if not betrays(text, values):
         return text[:_MAX_TEXT]
     told = redacted_bytes(text.encode("utf-8", "surrogatepass"), values | names_in(values))

@@ -109,9 +109,31 @@ def test_all_that_was_asked_goes():
 def test_a_short_value_goes_only_as_a_word():
     """Or nothing would be left."""
     wire = wire_of(ByProfileId("1"))
-    assert sample(b'{"id":1,"x":100,"y":"1"}', wire=wire)["body.bin"] == (
-        b'{"id":***,"x":100,"y":"***"}'
+    assert sample(b'{"id":1,"x":100,"y":"1","z":"a1","1b":0}', wire=wire)["body.bin"] == (
+        b'{"id":***,"x":100,"y":"***","z":"a1","1b":0}'
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "echo", "left"),
+    [
+        ("a b c d", "a+b+c+d", "***"),
+        ("abcd", "ab+d", "ab+d"),  # a plus is a blank's spelling, and no other's
+        ("a\U0001f381b", '"a\\ud83c\\udf81b"', '"***"'),
+        ("ab\ud800cd", "of no character", "of no character"),
+        ("", "nothing", "nothing"),
+    ],
+)
+def test_what_is_odd_in_a_value_has_its_spellings(value, echo, left):
+    """Blanks, what needs two units of UTF-16, half of such, and nothing at all."""
+    body = sample(echo.encode(), wire=wire_of(**{"X-Key": value}))["body.bin"]
+    assert body.decode() == left
+
+
+def test_what_every_request_has_is_no_secret():
+    """The type of a reply is told, though it is the request's, too."""
+    kept = sample(headers={"content-type": "application/json", "vary": "*/*"})["headers.json"]
+    assert json.loads(kept) == {"content-type": "application/json", "vary": "*/*"}
 
 
 @pytest.mark.parametrize(
