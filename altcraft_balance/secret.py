@@ -139,7 +139,11 @@ def redact(text: str, values: Iterable[str]) -> str:
     A value of up to three characters is replaced only where it stands as a word of its own:
     hiding every ``1`` would hide the message.
     """
+    folded = text.casefold()
     for value in sorted(filter(None, values), key=len, reverse=True):
+        # First without a pattern: to compile one takes 30 µs, and `re` keeps 512 of them.
+        if value.casefold() not in folded:
+            continue
         pattern = re.escape(value)
         if len(value) < 4:
             pattern = rf"(?<!\w){pattern}(?!\w)"

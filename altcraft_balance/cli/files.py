@@ -220,7 +220,7 @@ def check_distinct(told: Told) -> None:
     """
     named = {"INPUT": told.input, "--out": told.out}
     named |= {"--errors-to": told.errors_to, "--changes-to": told.changes_to}
-    named |= {"--summary": told.summary}
+    named |= {"--previous": told.previous, "--summary": told.summary}
     seen: dict[Path, str] = {}
     for name, path in named.items():
         if not path or (path == STANDARD and name == "INPUT"):
@@ -238,6 +238,6 @@ def _place(name: str, path: str) -> str:
     path = local_path(path)
     if not is_url(path):
         return path
-    if name in {"INPUT", "--summary"}:
+    if name in {"INPUT", "--previous", "--summary"}:
         raise ConfigurationError(f"{name} must be on this machine: a URL is for the output")
     return LakeUrl.of(path).shown

@@ -12,7 +12,7 @@ from altcraft_balance.cli.files import STANDARD, Files, previous_source
 from altcraft_balance.cli.refresh_options import Told
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.claim import check_free
-from altcraft_balance.refresh.paths import check_paths
+from altcraft_balance.refresh.paths import check_paths, read_by
 from altcraft_balance.refresh.port import RowSource
 from altcraft_balance.refresh.rows.delta import Previous
 from altcraft_balance.refresh.sinks import Sinks
@@ -65,7 +65,8 @@ class Places:
             ConfigurationError: one cannot be where it should.
         """
         named = self.sinks.named()
-        check_paths(source, named)
+        state = None if self.told.state is None else Path(self.told.state)
+        check_paths(read_by(source, self.sinks.previous), named, {"state": state})
         for sink in named.values():
             if sink.path is not None:
                 check_free(sink.path, overwrite=self.told.overwrite)

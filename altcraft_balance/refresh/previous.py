@@ -59,6 +59,11 @@ class PreviousFile(Previous):
         self.name = self.fingerprint = ""
         self._columns: tuple[str, ...] = ()
 
+    @property
+    def path(self) -> Path | None:
+        """The file or folder; None: it is none."""
+        return getattr(self._source, "path", None)
+
     def describe(self) -> None:
         """Read it once, and find its columns.
 

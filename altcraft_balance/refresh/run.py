@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from altcraft_balance.client import BalanceClient
@@ -17,7 +18,7 @@ from altcraft_balance.refresh.desk import Desk
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.options import RunOptions
 from altcraft_balance.refresh.outputs import Output, opened, outputs_of
-from altcraft_balance.refresh.paths import check_paths
+from altcraft_balance.refresh.paths import check_paths, read_by
 from altcraft_balance.refresh.port import RowSource, SourceInfo
 from altcraft_balance.refresh.rows.plan import Asking, Plan
 from altcraft_balance.refresh.sinks import Sinks
@@ -116,7 +117,10 @@ class Run:
             raise
 
     async def _do(self, stack: AsyncExitStack) -> None:
-        await self._desk.call(check_paths, self._source, self._sinks.named())
+        read = read_by(self._source, self._sinks.previous)
+        save_bad = self._client.settings.save_bad
+        kept = {"state": self._options.state, "save_bad": save_bad and Path(save_bad)}
+        await self._desk.call(check_paths, read, self._sinks.named(), kept)
         if self._is_stopped:
             return
         info: SourceInfo = await self._desk.call(self._source.describe)
