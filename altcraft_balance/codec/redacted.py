@@ -20,7 +20,7 @@ from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.secret import HIDDEN, HiddenBytes
 
-__all__ = ["MAX_KEPT_BYTES", "names_in", "redacted_bytes", "redacted_sample"]
+__all__ = ["MAX_KEPT_BYTES", "names_in", "redacted_bytes", "redacted_sample", "without_anybody"]
 
 MAX_KEPT_BYTES: Final = 65536
 _MAX_HEADER: Final = 500
@@ -83,6 +83,12 @@ def redacted_bytes(text: bytes, values: set[str]) -> bytes:
     for value in sorted(values, key=len, reverse=True):
         text = re.sub(_anyhow(value), _HIDDEN, text)
     return _SOMEBODY.sub(_HIDDEN, text)
+
+
+def without_anybody(text: str) -> str:
+    """`text` with ``***`` for what looks like anybody's address, phone or password."""
+    told = _SOMEBODY.sub(_HIDDEN, text.encode("utf-8", "surrogatepass"))
+    return told.decode("utf-8", "replace")
 
 
 def names_in(values: set[str]) -> set[str]:

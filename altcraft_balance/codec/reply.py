@@ -19,7 +19,7 @@ from altcraft_balance.codec import json, xml
 from altcraft_balance.codec.amounts import read_amount
 from altcraft_balance.codec.betrayal import betrays
 from altcraft_balance.codec.envelope import BadEnvelope, Envelope, NotAnEnvelope, open_envelope
-from altcraft_balance.codec.redacted import names_in, redacted_bytes
+from altcraft_balance.codec.redacted import names_in, redacted_bytes, without_anybody
 from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.codec.usual import usual_amounts
 from altcraft_balance.errors import (
@@ -237,21 +237,26 @@ def _is_transient(status: int) -> bool:
 
 
 def _cleaned(text: str, wire: WireRequest) -> str:
-    """The server's words without our secrets, in whatever spelling a server may echo them.
+    """The server's words without our secrets, and without anybody else's address."""
+    return without_anybody(_without_values(text, wire))[:_MAX_TEXT]
 
-    They are looked for as they are; where that was not enough, in the usual spellings; then in all
+
+def _without_values(text: str, wire: WireRequest) -> str:
+    """The words without what was asked, in whatever spelling a server may echo it.
+
+    A value is looked for as it is; where that was not enough, in the usual spellings; then in all
     that are known, which takes milliseconds; what can be read out even then costs the words.
     """
     values = {value.strip() for value in wire.hidden_values()}
     text = redact(text, values)[: 3 * _MAX_TEXT]  # not in the middle of what is to be taken out
     if not betrays(text, values):
-        return text[:_MAX_TEXT]
+        return text
     text = redact(text, {s for value in values for s in _spellings(value)})[: 2 * _MAX_TEXT]
     if not betrays(text, values):
-        return text[:_MAX_TEXT]
+        return text
     told = redacted_bytes(text.encode("utf-8", "surrogatepass"), values | names_in(values))
     text = told.decode("utf-8", "replace")
-    return HIDDEN if betrays(text, values) else text[:_MAX_TEXT]
+    return HIDDEN if betrays(text, values) else text
 
 
 def _spellings(value: str) -> set[str]:

@@ -334,6 +334,14 @@ def test_what_can_be_read_out_of_the_servers_words_costs_them(said, text, failur
     assert error.text == text
 
 
+def test_nobody_else_is_named_either(failure):
+    """The profile that was asked for has an address, which is shown no more than an asked one."""
+    said = "the profile of ann.smith@example.org (+7 900 123-45-67) is blocked since 2026-11-26"
+    error = failure(error_of(7, said))
+    assert error.text == "the profile of *** (***) is blocked since 2026-11-26"
+    assert "ann.smith" not in repr(error)
+
+
 def test_an_echo_in_the_content_type_is_redacted(wire, failure):
     """The one header that is shown is cleaned like the text."""
     message = str(failure(b"", headers={"content-type": "text/USER@example.com\x1b[31m"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,8 +50,16 @@ class Locks:
         trouble = f"another process is refreshing a table of {self._database.shown}"
         with disk.writing(path):
             self._file = await asyncio.to_thread(Lock, path, trouble)
-            # For whoever looks, and for no lock: `status` shows which run is under way.
-            await asyncio.to_thread(self._file.note, "\n".join(self._names))
+        try:
+            with disk.writing(path):
+                # For whoever looks, and for no lock: `status` shows which run is under way.
+                await asyncio.to_thread(self._file.note, "\n".join(self._names))
+            with disk.writing(Path(file)):
+                # Made here, for its owner alone; SQLite gives its other files the same mode.
+                await asyncio.to_thread(Path(file).touch, 0o600)
+        except BaseException:
+            self.let_go()
+            raise
 
     async def take(self, connection: AsyncConnection) -> None:
         """Take what belongs to a session, for a new one.
@@ -83,10 +92,11 @@ class Locks:
 
     def let_go(self) -> None:
         """Another process may have them; those of a session went with it."""
-        if self._file is not None:
-            disk.remove(self._file.path)
-            self._file.let_go()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # what ended the run is said; a file that stays locks nothing
+                disk.remove(file.path)
+            file.let_go()
 
 
 def run_lock(run_id: str) -> str:
