@@ -5,9 +5,11 @@ It needs the extra ``cli`` (typer and rich), which is imported only when a comma
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NoReturn
 
 __all__ = ["main", "program"]
@@ -44,4 +46,16 @@ def program() -> NoReturn:
     code = main()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # all is done: what comes now would change the code
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process, whoever is still in a thread."""
+    from altcraft_balance.cli.loops import is_held_up
+
+    if is_held_up():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, full, or never there
+                stream.flush()
+        os._exit(code)
     sys.exit(code)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-__all__ = ["hold_standard_streams", "loop_factory", "run"]
+__all__ = ["hold_standard_streams", "is_held_up", "loop_factory", "run"]
 
 _T = TypeVar("_T")
 _PROMPT: Final = (0, 23)
+#: For a thread that is about to end.
+_LAST_WORDS_S: Final = 0.5
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -41,6 +46,33 @@ def hold_standard_streams() -> None:
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
-    """As `asyncio.run`, which takes no factory before Python 3.12."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    """As `asyncio.run`, which takes no factory before Python 3.12 and waits for every thread."""
+    make = loop_factory()
+
+    def made() -> asyncio.AbstractEventLoop:
+        loop = make()
+        loop.set_default_executor(_Unawaited(thread_name_prefix="altcraft_balance"))
+        return loop
+
+    with asyncio.Runner(loop_factory=made) as runner:
         return runner.run(work)
+
+
+class _Unawaited(ThreadPoolExecutor):
+    """Its threads ask for the addresses of names: a silent name server may hold one for a minute.
+
+    By then nobody wants to know any more, and the loop need not wait for it.
+    """
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def is_held_up() -> bool:
+    """Whether a thread would keep the process from ending, though all is done."""
+    until = time.monotonic() + _LAST_WORDS_S
+    others = [thread for thread in threading.enumerate() if not thread.daemon]
+    for thread in others:
+        if thread is not threading.main_thread():
+            thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() for thread in others if thread is not threading.main_thread())

@@ -39,6 +39,23 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+SILENT = """
+import socket, sys, threading
+sys.modules["uvloop"] = None  # whose own way to ask needs no thread of ours
+usual = socket.getaddrinfo
+
+def silent(host, *rest, **options):
+    if host == "silent.example":
+        print("asked", flush=True)
+        threading.Event().wait()
+    return usual(host, *rest, **options)
+
+socket.getaddrinfo = silent
+from altcraft_balance.cli import program
+program()
+"""
+
+
 @pytest.fixture(params=["uvloop", "asyncio"])
 def loop(request, monkeypatch, tmp_path):
     """Each loop in turn: for asyncio's own, a uvloop that cannot be imported stands before it."""
@@ -91,6 +108,47 @@ def test_help_imports_no_loop_of_another_kind():
     code += "sys.exit(bool(sys.modules.keys() & {'uvloop', 'httptools'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, b"--email" in done.stdout) == (0, True)
+
+
+@pytest.fixture
+def silenced():
+    """Starts a command whose name server never answers, and waits until it was asked."""
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-W", "error", "-c", SILENT, *arguments]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, **streams))
+        assert started[-1].stdout.readline() == "asked\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_silent_name_server_holds_nobody_up(silenced, server, monkeypatch):
+    """A thread asks it, and no deadline reaches there."""
+    monkeypatch.setenv("ALTCRAFT_BASE_URL", "https://silent.example")
+    process = silenced("get", "--email", "user@example.com", "--deadline", "1")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 69, err
+    assert err.startswith("Error: ")
+
+
+def test_a_signal_ends_the_wait_for_a_silent_name_server(silenced, server, tmp_path, monkeypatch):
+    """The second one at once, though the first waits for what is under way."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALTCRAFT_BASE_URL", "https://silent.example")
+    write_members(tmp_path / "m.csv", 20)
+    process = silenced("refresh", "m.csv", "--by", "email", "--out", "o.csv", "--progress", "off")
+    process.send_signal(signal.SIGTERM)
+    while "once more stops at once" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
 
 
 @pytest.mark.parametrize("closed", ["0", "2", "02"])
