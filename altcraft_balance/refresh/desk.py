@@ -41,7 +41,7 @@ class Desk:
         try:
             return _plain(await asyncio.shield(work))
         except asyncio.CancelledError:
-            await asyncio.wait([work])
+            await asyncio.gather(work, return_exceptions=True)  # nobody asks what it raises
             raise
 
     async def do(self, work: Coroutine[Any, Any, _T], *, on_loop: bool) -> _T:

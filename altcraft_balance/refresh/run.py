@@ -8,7 +8,8 @@ run has finished takes the checkpoint's place. Whoever goes on does the next thi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -238,9 +239,19 @@ class Run:
     ) -> None:
         # The errors first: whoever sees the output has them.
         for output in reversed(outputs):
-            await output.finish()
+            await self._telling_sinks(output.finish())
         self._watch.has_finished()
         await standing.finish({"facts": identity.facts, "summary": self._watch.kept()})
+
+    async def _telling_sinks(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`; when this is cancelled the sinks hear of it before it is waited for."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._sinks.hurry(0.0)
+            await asyncio.gather(task, return_exceptions=True)
+            raise
 
     async def _discard(
         self, outputs: Sequence[Output], standing: Standing, facts: Mapping[str, Any]

@@ -17,9 +17,10 @@ from tests.promises.beside import sandbox_beside
 from tests.promises.child import answer, options_of
 
 TENTHS = 10
+BETWEEN_LOOKS = 200
 #: The collector comes as often in a short run as in a long one: by itself it comes the more seldom
 #: the more there is, and what an error's traceback holds waits for it.
-BETWEEN_COLLECTIONS = 500
+BETWEEN_COLLECTIONS = 1_000
 
 
 def rss_kib():
@@ -46,7 +47,8 @@ async def main(url):
         async for outcome in outcomes:
             failed += hasattr(outcome, "error")
             requests += outcome.requests
-            if seen % 50 == 0:
+            if seen % BETWEEN_LOOKS == 0:
+                await asyncio.sleep(0.02)  # by then as much is unread as ever may be
                 tenth = seen * TENTHS // asked.members
                 traced[tenth] = max(traced[tenth], traced_kib())
                 rss[tenth] = max(rss[tenth], rss_kib())

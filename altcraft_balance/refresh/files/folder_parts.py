@@ -16,6 +16,7 @@ from altcraft_balance.refresh.files.parquet_parts import (
     part_name,
     part_names,
 )
+from altcraft_balance.refresh.files.patience import Patience
 from altcraft_balance.refresh.port import Opening
 from altcraft_balance.refresh.state import disk
 
@@ -32,15 +33,18 @@ class FolderParts:
 
     Attributes:
         compression: how a part is packed.
+        patience: how long the parts may take to be joined.
     """
 
     def __init__(self, path: Path, *, is_folder: bool, overwrite: bool) -> None:
         self._path, self._is_folder, self._overwrite = path, is_folder, overwrite
         self.compression = KEPT if is_folder else PASSING
         self._claim: Claim | None = None
+        self.patience = Patience()
 
     def open(self, opening: Opening, parts: int) -> None:
         """Claim the name, and drop all but the first `parts` parts."""
+        self.patience = Patience()
         if self._path.is_dir() and not self._is_folder:
             raise ConfigurationError(
                 f"{self._path} cannot be written: it is a folder; a name that ends in / makes one"
@@ -69,7 +73,7 @@ class FolderParts:
             if self._is_folder:
                 self._complete(claim.partial, parts, form)
             else:
-                _join(claim.partial, claim.whole, parts, form)
+                _join(claim.partial, claim.whole, parts, form, self.patience)
         claim.publish()
 
     def close(self) -> None:
@@ -104,13 +108,14 @@ def _go_on_in(folder: Path, parts: int) -> None:
         disk.sync_folder(folder.parent)
 
 
-def _join(folder: Path, whole: Path, parts: int, form: PartFormat) -> None:
+def _join(folder: Path, whole: Path, parts: int, form: PartFormat, patience: Patience) -> None:
     growing = folder / "whole.new"
     with disk.writing(folder):
         check_parts(_parts_in(folder), parts)
         descriptor = disk.append_to(growing, 0)
         try:
             for data in form.join(folder / name for name in part_names(parts)):
+                patience.check()
                 disk.write_all(descriptor, data)
             os.fsync(descriptor)
         finally:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.lake_trouble import first_line, trouble_of
 from altcraft_balance.refresh.files.lake_url import LakeUrl
+from altcraft_balance.refresh.files.patience import Patience
 
 __all__ = ["Lake"]
 
@@ -80,9 +81,18 @@ class Lake:
         with self.explained():
             self._store.delete_dir(self._path(name))
 
-    def move(self, names: Iterable[str], folder: str) -> None:
-        """Move objects out of `folder`; the store copies them itself."""
-        self._each(lambda name: self._move(f"{folder}/{name}", name), names)
+    def move(self, names: Iterable[str], folder: str, patience: Patience) -> None:
+        """Move objects out of `folder`; the store copies them itself.
+
+        Raises:
+            Interrupted: patience is over, and some are not moved.
+        """
+
+        def move(name: str) -> None:
+            patience.check()
+            self._move(f"{folder}/{name}", name)
+
+        self._each(move, names)
 
     def _remove(self, name: str) -> None:
         with self.explained(), suppress(FileNotFoundError):

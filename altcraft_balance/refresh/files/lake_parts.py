@@ -28,6 +28,7 @@ from altcraft_balance.refresh.files.parquet_parts import (
     part_name,
     part_names,
 )
+from altcraft_balance.refresh.files.patience import Patience
 from altcraft_balance.refresh.port import Opening
 
 __all__ = ["LakeParts"]
@@ -46,6 +47,7 @@ class LakeParts:
 
     Attributes:
         compression: how a part is packed.
+        patience: how long the parts may take to be moved.
     """
 
     compression = KEPT
@@ -55,9 +57,11 @@ class LakeParts:
         self._mine = LakeClaim("", "")
         self._folder = ""
         self._is_open = self._has_grown = False
+        self.patience = Patience()
 
     def open(self, opening: Opening, parts: int) -> None:
         """Claim the place, and drop all but the first `parts` parts of this run."""
+        self.patience = Patience()
         self._mine = LakeClaim(opening.run_id, opening.claim)
         self._folder = f"{_UNFINISHED}/{opening.run_id}.{opening.claim}".rstrip(".")
         self._lake.connect()
@@ -202,7 +206,7 @@ class LakeParts:
         if unmoved == names:  # nothing of what is there is ours alone
             self._lake.remove([SUCCESS])
             self._lake.remove(self._parts())
-        self._lake.move(unmoved, self._folder)
+        self._lake.move(unmoved, self._folder, self.patience)
 
     def _parts(self) -> list[str]:
         return [name for name in self._lake.names() if is_part(name)]

@@ -116,6 +116,10 @@ class ParquetSink(RowSink):
         """Join the parts, if they are to be a file, and publish."""
         self._place.finish(self._parts, self._form())
 
+    def hurry(self, seconds: float) -> None:
+        """To join the parts may take no longer than `seconds` from now; a later run joins them."""
+        self._place.patience.hurry(seconds)
+
     def close(self) -> None:
         """Let the claim go."""
         self._place.close()
