@@ -19,7 +19,8 @@ __all__ = ["HIDDEN", "HiddenBytes", "HiddenStr", "Secret", "redact"]
 
 HIDDEN: Final = "***"
 _EMPTY: Final = "is empty or not set"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\s]")
+#: Also what no XML 1.0 document can carry, and lone surrogates, which UTF-8 cannot.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\s]")
 
 
 class HiddenStr(str):

@@ -268,3 +268,10 @@ def test_what_does_not_stand_in_a_text_costs_no_pattern(monkeypatch):
     """Each lookup has other values, and `re` keeps hundreds of patterns."""
     monkeypatch.setattr("altcraft_balance.secret.re.sub", None)
     assert redact("no such member", {"t0ken", "user@example.com"}) == "no such member"
+
+
+@pytest.mark.parametrize("letter", ["\ufffe", "\uffff", "\ud800", "\x85", "\u2028"])
+def test_a_token_that_a_request_cannot_carry_is_refused(letter):
+    """XML has no place for the first two, UTF-8 none for the third, a header none for the rest."""
+    with pytest.raises(ConfigurationError, match="has blanks or control characters in it"):
+        Secret(f"to{letter}ken")
