@@ -1,7 +1,10 @@
 """What is said of a database, and what is not: neither rows nor passwords, wherever they stand."""
 
+import errno
 import logging
+import os
 import re
+import stat
 import traceback
 
 import pytest
@@ -13,8 +16,10 @@ from altcraft_balance.refresh.sql.link import Link
 from altcraft_balance.refresh.sql.sink import SqlSink
 from altcraft_balance.refresh.sql.source import SqlSource
 from altcraft_balance.refresh.sql.trouble import LockIsHeld, is_passing, named, telling
+from altcraft_balance.refresh.state import disk
+from altcraft_balance.refresh.state.lock import Lock
 from altcraft_balance.secret import Secret
-from tests.refresh.databases import sink, source
+from tests.refresh.databases import Sqlite, sink, source
 from tests.refresh.runs import Platform, envelope, members_csv, refreshed
 
 
@@ -176,3 +181,43 @@ def test_what_could_not_be_made_has_a_repr():
     with pytest.raises(ConfigurationError):
         made.__init__("nothing", "a test")
     assert repr(made) == "Database()"
+
+
+async def test_a_lock_that_cannot_be_removed_ends_no_run(tmp_path, monkeypatch):
+    """A disk that fails at the very end: all is there, and the next run gets the lock."""
+    database = Sqlite(tmp_path / "balances.db")
+    asking = CsvSource(members_csv(tmp_path / "in.csv", 3))
+    remove = disk.remove
+
+    def failing(path):
+        if path.name.endswith(".lock"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "remove", failing)
+        assert (await refreshed(asking, sink(database), run_id="a")).state == "finished"
+    assert (await refreshed(asking, sink(database), run_id="b")).state == "finished"
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "balances.db"}
+
+
+async def test_a_lock_that_cannot_be_noted_is_let_go(tmp_path, monkeypatch):
+    """A full disk is said, and when there is room the same call goes on."""
+    database = Sqlite(tmp_path / "balances.db")
+    asking = CsvSource(members_csv(tmp_path / "in.csv", 3))
+
+    def full(lock, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lock, "note", full)
+        with pytest.raises(OSError, match="cannot be written: no space left"):
+            await refreshed(asking, sink(database))
+    assert (await refreshed(asking, sink(database))).state == "finished"
+
+
+async def test_a_new_database_is_its_owners(tmp_path):
+    """Addresses and balances are in it."""
+    database = Sqlite(tmp_path / "balances.db")
+    await refreshed(CsvSource(members_csv(tmp_path / "in.csv", 3)), sink(database))
+    assert stat.S_IMODE(database.path.stat().st_mode) == 0o600

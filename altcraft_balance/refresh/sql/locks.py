@@ -58,7 +58,7 @@ class Locks:
                 # Made here, for its owner alone; SQLite gives its other files the same mode.
                 await asyncio.to_thread(Path(file).touch, 0o600)
         except BaseException:
-            self.let_go()
+            await asyncio.to_thread(self.let_go)
             raise
 
     async def take(self, connection: AsyncConnection) -> None:
