@@ -58,7 +58,7 @@ def is_asked(peer):
 async def test_no_part_of_a_stray_leads_its_rest_in(promise, size, authority, lane, wire):
     """Each lookup has its own balance, and connections are used again where nothing came."""
     stated = promise(1, f"no stray reply, cut anywhere, is an answer: {lane}, {wire}")
-    lookups, wrong, sent = size(300, 20_000, quick=60), [], []
+    lookups, wrong, sent = size(300, 4_000, quick=60), [], []
     context = authority.serving() if wire == "tls" else None
     settings = {"retry": PATIENT, "limits": Limits(adaptive=False)}
     async with (
