@@ -118,7 +118,8 @@ def silenced():
     def start(*arguments):
         command = [sys.executable, "-W", "error", "-c", SILENT, *arguments]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, **streams))
+        quiet = {**os.environ, "PYTHONDEVMODE": ""}  # in which asyncio tells what took long
+        started.append(subprocess.Popen(command, env=quiet, **streams))
         assert started[-1].stdout.readline() == "asked\n"
         return started[-1]
 
