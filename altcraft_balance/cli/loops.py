@@ -71,8 +71,8 @@ class _Unawaited(ThreadPoolExecutor):
 def is_held_up() -> bool:
     """Whether a thread would keep the process from ending, though all is done."""
     until = time.monotonic() + _LAST_WORDS_S
-    others = [thread for thread in threading.enumerate() if not thread.daemon]
+    main = threading.main_thread()
+    others = [one for one in threading.enumerate() if one is not main and not one.daemon]
     for thread in others:
-        if thread is not threading.main_thread():
-            thread.join(max(0.0, until - time.monotonic()))
-    return any(thread.is_alive() for thread in others if thread is not threading.main_thread())
+        thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() for thread in others)

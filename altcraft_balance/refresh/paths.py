@@ -64,9 +64,11 @@ def check_paths(
         _check_name(path)
     written = {name: sink.path for name, sink in sinks.items() if sink.path is not None}
     _check_urls(sinks)
+    files = dict(_given(read))
     for name, path in written.items():
-        for other, file in _given(read):
-            if path.resolve().is_relative_to(file):
+        place = path.resolve()
+        for other, file in files.items():
+            if place.is_relative_to(file):
                 raise ConfigurationError(f"{path} is {other}, or inside it: name another output")
         others = {**read, **kept, **{one: path for one, path in written.items() if one != name}}
         _check_taken(name, path, others)
