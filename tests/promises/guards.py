@@ -225,8 +225,8 @@ GUARDS = [
         19,
         "the server's words are cleaned of what was asked",
         "codec/reply.py",
-        "    if not betrays(text, values):\n        return text[:_MAX_TEXT]\n",
-        "    return text[:_MAX_TEXT]\n",
+        "    if not betrays(text, values):\n        return text\n    text = redact(",
+        "    return text\n    text = redact(",
     ),
     guard(
         19,
