@@ -62,8 +62,12 @@ class RawServer:
             self._tasks.add(asyncio.create_task(self._play(peer)))
 
     async def _play(self, peer):
-        if await peer.ready():
-            await self.script(peer)
+        try:
+            if await peer.ready():
+                await self.script(peer)
+        except Exception:  # raised at the end; until then nobody waits for what will not come
+            peer.close()
+            raise
 
     async def peer(self, number):
         """The connection with that number, from 0, once it is there."""
