@@ -87,9 +87,7 @@ class Scratch:
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(
-                    source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "samples")
-                )
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, folder / name)
 
