@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altcraft_balance.codec.redacted import MAX_KEPT_BYTES, redacted_bytes, redacted_sample
+from altcraft_balance.codec.redacted import (
+    MAX_KEPT_BYTES,
+    redacted_bytes,
+    redacted_sample,
+    without_anybody,
+)
 from altcraft_balance.codec.request import RequestEncoder
 from altcraft_balance.errors import HttpStatusError, UnexpectedReply
 from altcraft_balance.models import BalanceQuery, ByCustomField, ByEmail, ByPhone, ByProfileId
@@ -121,7 +126,8 @@ def test_a_short_value_goes_only_as_a_word():
         ("abcd", "ab+d", "ab+d"),  # a plus is a blank's spelling, and no other's
         ("a\U0001f381b", '"a\\ud83c\\udf81b"', '"***"'),
         ("ab\ud800cd", "of no character", "of no character"),
-        ("", "nothing", "nothing"),
+        ("", "- nothing -", "- nothing -"),
+        ("ab\tcd", "ab&#x9;cd and ab&#9;cd", "*** and ***"),
     ],
 )
 def test_what_is_odd_in_a_value_has_its_spellings(value, echo, left):
@@ -182,6 +188,17 @@ def test_each_header_that_tells_something_is_told_of():
     assert kept.keys() == telling
 
 
+def test_its_files_are_read_by_people():
+    """A line for each header, two blanks before it, and an end of the last line."""
+    kept = sample(headers={"server": "nginx", "age": "0"})["headers.json"]
+    assert kept == b'{\n  "age": "0",\n  "server": "nginx"\n}\n'
+
+
+def test_half_a_character_breaks_no_words():
+    """JSON may have lone surrogates, which no encoding has."""
+    assert without_anybody("half: \ud800, other@example.org") == "half: \ufffd\ufffd\ufffd, ***"
+
+
 def test_a_header_that_is_no_utf_8_is_kept():
     """aiohttp gives such bytes as lone surrogates."""
     odd = b"caf\xe9 \xff".decode("utf-8", "surrogateescape")
@@ -202,7 +219,7 @@ def test_a_body_is_cut_after_it_was_redacted():
     """An address that stands where it is cut would be half of one."""
     body = b"x" * (MAX_KEPT_BYTES - 5) + b" " + ADDRESS.encode() + b"y" * 99999
     kept = sample(body)["body.bin"]
-    assert len(kept) == MAX_KEPT_BYTES
+    assert len(kept) == MAX_KEPT_BYTES == 65_536
     assert kept.endswith(b"xx ***y")
 
 
