@@ -7,20 +7,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
 
-from altcraft_balance.cli.demo import demo
 from altcraft_balance.cli.exits import MEANINGS, CannotWrite, ExitCode, code_of
-from altcraft_balance.cli.get import get
 from altcraft_balance.cli.loops import hold_standard_streams
-from altcraft_balance.cli.refresh import refresh
-from altcraft_balance.cli.report import report
-from altcraft_balance.cli.sandbox import faults_help, sandbox
 from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
-from altcraft_balance.cli.status import status
 from altcraft_balance.cli.stopping import Stopped
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.refresh.sql.trouble import DatabaseAway
@@ -31,6 +26,15 @@ __all__ = ["PROGRAM", "run"]
 PROGRAM: Final = "altcraft-balance"
 _PREFIX: Final = "ALTCRAFT_BALANCE"
 _DEBUG: Final = "ALTCRAFT_BALANCE_DEBUG"
+#: Each command, which is a function in a module of its name, and an option to explain variables by.
+_COMMANDS: Final = {
+    "get": "--email",
+    "refresh": "--by",
+    "status": "--json",
+    "report": "--out",
+    "sandbox": "--port",
+    "demo": "--members",
+}
 #: Of what is written: the disk is full, or fails.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _CTRL_C: Final = 130  # typer's own translation of KeyboardInterrupt
@@ -40,8 +44,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` name and give its exit code."""
     hold_standard_streams()
     tolerate_encodings()
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _app()(arguments, prog_name=PROGRAM, standalone_mode=False)
+        code = _app(*arguments[:1])(arguments, prog_name=PROGRAM, standalone_mode=False)
         return ExitCode.STOPPED if code == _CTRL_C else int(code or 0)
     except (Stopped, typer.Abort, KeyboardInterrupt):
         say_error("stopped")
@@ -53,11 +58,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _explain(error)
 
 
-def _app() -> typer.Typer:
+def _app(named: str = "") -> typer.Typer:
+    """The commands; the one that is `named` alone, since to import all of them takes its time."""
     app = typer.Typer(
         name=PROGRAM,
         help="Loyalty points balances on the Altcraft marketing platform.",
-        epilog=_epilog("get --email", "GET_EMAIL"),
+        epilog=_epilog("get"),
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -67,13 +73,10 @@ def _app() -> typer.Typer:
         },
     )
     app.callback()(_main)
-    app.command("get", epilog=_epilog("--email", "GET_EMAIL"))(get)
-    app.command("refresh", epilog=_epilog("--by", "REFRESH_BY"))(refresh)
-    app.command("status", epilog=_epilog("--json", "STATUS_JSON"))(status)
-    app.command("report", epilog=_epilog("--out", "REPORT_OUT"))(report)
-    faults = faults_help()
-    app.command("sandbox", epilog=_epilog("--port", "SANDBOX_PORT", faults))(sandbox)
-    app.command("demo", epilog=_epilog("--members", "DEMO_MEMBERS"))(demo)
+    for name in [named] if named in _COMMANDS else _COMMANDS:
+        module = import_module(f"altcraft_balance.cli.{name}")
+        before = module.faults_help() if name == "sandbox" else ""
+        app.command(name, epilog=_epilog(name, before))(getattr(module, name))
     return app
 
 
@@ -100,10 +103,12 @@ def _main(
     """Options before the command's name."""
 
 
-def _epilog(option: str, variable: str, before: str = "") -> str:
+def _epilog(command: str, before: str = "") -> str:
     """What stands below the options: exit codes, and the rule by which variables are named."""
+    option = _COMMANDS[command]
+    variable = f"{command}_{option.lstrip('-')}".upper()
     codes = "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())
-    rule = f"Each option has a variable: {option} has {_PREFIX}_{variable}."
+    rule = f"Each option has a variable: {command} {option} has {_PREFIX}_{variable}."
     paragraphs = filter(None, [before, f"Exit codes:\n\n{codes}", rule])
     return escape("\n\n".join(paragraphs))
 
