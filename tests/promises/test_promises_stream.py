@@ -47,6 +47,20 @@ def test_a_stray_reply_is_never_given_to_the_next_lookup(promise, size, lane):
 
 
 @over_both
+def test_whoever_is_cancelled_leaves_no_reply_to_the_next(promise, size, lane):
+    """Nor do late 408s and strays between them: who is not cancelled has his own balance."""
+    stated = promise(1, f"never a stranger's balance, past cancels and late 408s, {lane}")
+    came = in_child("cancels", cancels=size(2_000, 50_000, quick=300), lane=lane, limit_s=3600)
+    stated.came(
+        tried=came["right"] + came["wrong"],
+        failed=came["wrong"],
+        figure=f"{came['cancelled']:,} cancels, {came['server']['late_408']:,} late 408s",
+        why=came,
+    )
+    assert came["server"]["stray"] > 0
+
+
+@over_both
 @pytest.mark.parametrize("fault", ["idle_close", "late_408"])
 def test_a_dead_keep_alive_is_invisible(promise, size, fault, lane):
     """Behind a server that closes idle connections in a race, nothing fails in one attempt."""
