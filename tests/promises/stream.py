@@ -8,21 +8,26 @@ from collections import Counter
 
 from altcraft_balance.models import ByEmail, Found
 from altcraft_balance.sandbox import Sandbox
-from altcraft_balance.settings import Limits, RetryPolicy
-from altcraft_balance.telemetry.events import ConnectionChanged
+from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
+from altcraft_balance.telemetry.events import AttemptEnded, ConnectionChanged
 from tests.lanes import client_over
 from tests.promises.child import answer, options_of
 
 
 async def main():
-    seen, tally, news = Counter(), Counter(), Counter()
+    seen, tally, news, attempts = (Counter() for _ in range(4))
     requests = 0
 
     def listen(event):
         if isinstance(event, ConnectionChanged):
             news[event.what] += 1
+        elif isinstance(event, AttemptEnded) and event.kind is not None:
+            attempts[event.kind] += 1
 
-    async with Sandbox(faults=asked.faults or None, seed=asked.seed, retry_after_s=0) as sandbox:
+    server = Sandbox(
+        faults=asked.faults or None, seed=asked.seed, retry_after_s=0, slow_s=2 * asked.attempt_s
+    )
+    async with server as sandbox:
         client = client_over(
             asked.lane,
             sandbox.url,
@@ -31,6 +36,7 @@ async def main():
             format=asked.format,
             limits=Limits(concurrency=asked.concurrency),
             retry=RetryPolicy(max_attempts=asked.max_attempts, base_s=0.01, cap_s=0.1),
+            timeouts=Timeouts(attempt_s=asked.attempt_s),
             on_event=listen,
         )
         members = (f"member-{i}@example.com" for i in range(asked.members))
@@ -58,6 +64,7 @@ async def main():
             "requests": requests,
             "free_repeats": client.stats().free_repeats,
             "news": dict(news),
+            "attempts": dict(attempts),
             "server": dict(sandbox.counts),
         }
 
@@ -69,6 +76,7 @@ if __name__ == "__main__":
         faults="",
         format="json",
         max_attempts=6,
+        attempt_s=10.0,
         concurrency=32,
         rest_every=0,
         seed=1,

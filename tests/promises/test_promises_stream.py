@@ -86,14 +86,17 @@ def test_nothing_is_lost_and_nothing_doubled(promise, size, form, lane):
     is_usual = (form, lane) == ("json", "aiohttp")
     members = size(20_000, 200_000, quick=1_000) if is_usual else size(4_000, 40_000, quick=500)
     busy = 0.002 if is_usual else 0.02  # at each the client slows down, and many take long
-    faults = f"reset=0.03,status503={busy},status500=0.03,html=0.01,empty=0.01,truncated=0.01"
-    outcome = stream(members=members, faults=faults, max_attempts=12, format=form, lane=lane)
+    faults = f"reset=0.03,latency=0.01,status503={busy},status500=0.02,html=0.01,empty=0.01"
+    faults += ",truncated=0.01"
+    more = {"max_attempts": 12, "format": form, "lane": lane, "attempt_s": 0.5}
+    outcome = stream(members=members, faults=faults, **more)
     stated.came(
         tried=members,
         failed=failures(outcome, members),
         figure=f"{outcome['requests'] / members:.3f} requests an item",
         why=outcome,
     )
+    assert outcome["attempts"]["attempt_timeout"] > members / 200
     assert outcome["requests"] > 1.05 * members
     assert outcome["requests"] < 1.15 * members
 
