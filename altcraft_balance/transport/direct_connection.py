@@ -16,7 +16,7 @@ from altcraft_balance.errors import AltcraftBalanceError, ConnectionFailed, TlsR
 from altcraft_balance.secret import HiddenBytes
 from altcraft_balance.transport.direct_reply import ReplyReader
 from altcraft_balance.transport.look import Look, prepared
-from altcraft_balance.transport.own_buffer import PIECE_BYTES
+from altcraft_balance.transport.own_buffer import NO_ROOM, PIECE_BYTES
 from altcraft_balance.transport.port import RawReply, SendFailed
 from altcraft_balance.transport.trouble import CUT_SHORT, reason_of, refusal_by_tls
 
@@ -208,6 +208,11 @@ class Buffering(DirectConnection, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes have come."""
         self.received(bytes(self._buffer[:nbytes]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is no more, and its buffer neither."""
+        super().connection_lost(exc)
+        self._buffer = NO_ROOM
 
 
 class Copying(DirectConnection, asyncio.Protocol):

@@ -12,11 +12,14 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["PIECE_BYTES", "OwnBuffer", "read_into_own_buffer", "wants_own_buffer"]
+__all__ = ["NO_ROOM", "PIECE_BYTES", "OwnBuffer", "read_into_own_buffer", "wants_own_buffer"]
 
 #: A TLS record's most. A full piece may have more behind it, in the TLS object, where no look at
 #: the kernel's buffer sees it.
 PIECE_BYTES: Final = 16_384
+#: What a connection has that is no more. The collector may come for it much later: an error's
+#: traceback holds it.
+NO_ROOM: Final = memoryview(b"")
 
 
 def wants_own_buffer(loop: asyncio.AbstractEventLoop, *, tls: bool) -> bool:
@@ -54,6 +57,7 @@ class OwnBuffer(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
         self._protocol.connection_lost(exc)
+        self._buffer = NO_ROOM
 
     def pause_writing(self) -> None:  # noqa: D102
         self._protocol.pause_writing()

@@ -22,8 +22,8 @@ BETWEEN_LOOKS = 200
 #: the more there is, and what an error's traceback holds waits for it.
 BETWEEN_COLLECTIONS = 1_000
 #: Where many sleep before a repeat, others work in their place: up to four workers for a slot, who
-#: stay. When that comes is chance; 64 workers hold less than half of what may drift.
-SLOTS = 16
+#: stay. When that comes is chance; 32 workers hold a quarter of what may drift.
+SLOTS = 8
 
 
 def rss_kib():

@@ -1,6 +1,7 @@
 """A connection is read into a buffer that stays, where the loop would make one for each read."""
 
 import asyncio
+import gc
 import tracemalloc
 
 import pytest
@@ -11,6 +12,9 @@ from altcraft_balance.transport.own_buffer import (
     read_into_own_buffer,
     wants_own_buffer,
 )
+from tests.hostile.server import RawServer
+from tests.lanes import LANES
+from tests.promises.hostile import client_of, outcome_of
 from tests.transport.lanes import only_aiohttp
 
 uvloop = pytest.importorskip("uvloop")
@@ -128,3 +132,27 @@ def test_everything_is_passed_on():
 def test_a_transport_that_cannot_change_keeps_its_ways():
     """Such as one from memory, which has no reads to save."""
     read_into_own_buffer(asyncio.Transport(), asyncio.Protocol())
+
+
+async def cut_short(peer):
+    await peer.request()
+    await peer.send_all(REPLY[:-1])
+    peer.close()
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_a_lost_connection_keeps_no_buffer(lane):
+    """Even while nobody collects what an error's traceback holds."""
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        async with RawServer(cut_short) as server, client_of(lane, server.url) as client:
+            errors = [await outcome_of(client) for _ in range(20)]
+        taken = tracemalloc.take_snapshot().traces
+        buffers = [trace for trace in taken if trace.size >= PIECE_BYTES]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert {error.kind for error in errors} == {"connection_failed"}
+    assert len(buffers) < 5
