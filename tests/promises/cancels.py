@@ -13,7 +13,7 @@ from altcraft_balance.models import ByEmail, Found
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import RetryPolicy
 from tests.lanes import client_over, taken_on
-from tests.promises.child import answer, options_of
+from tests.promises.child import answer, is_right, options_of
 from tests.promises.virtual import steady
 from tests.watches.leftovers import added, descriptors
 
@@ -89,8 +89,7 @@ async def main():
     sandbox = Sandbox(faults=FAULTS, seed=asked.seed, latency_s=0.002, jitter_s=0.01)
 
     def check(matching, balance):
-        right = sandbox.balance_of(matching, loyalty_program_id=123)
-        answers["right" if balance.total_balance == right.total_balance else "wrong"] += 1
+        answers["right" if is_right(sandbox, matching, balance) else "wrong"] += 1
 
     async with sandbox, make_client(sandbox.url) as client:
         some = (cancel_some(client, rng, ends, check) for _ in range(AT_ONCE))

@@ -37,3 +37,12 @@ def options_of(description, **defaults):
 def answer(result):
     """Hand `result` to whoever started this program."""
     sys.stdout.write(json.dumps(result))
+
+
+def is_right(sandbox, query, balance):
+    """Whether that is what the sandbox has for whom `query` asks about."""
+    right = sandbox.balance_of(query, loyalty_program_id=123)
+    return (right.total_balance, right.active_balance) == (
+        balance.total_balance,
+        balance.active_balance,
+    )

@@ -11,7 +11,7 @@ from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.settings import Limits, RetryPolicy, Timeouts
 from altcraft_balance.telemetry.events import AttemptEnded, ConnectionChanged
 from tests.lanes import client_over
-from tests.promises.child import answer, options_of
+from tests.promises.child import answer, is_right, options_of
 
 
 async def main():
@@ -49,11 +49,7 @@ async def main():
                 if not isinstance(outcome, Found):
                     tally[outcome.error.kind] += 1
                     continue
-                right = sandbox.balance_of(outcome.query, loyalty_program_id=123)
-                same = (
-                    right.total_balance == outcome.balance.total_balance
-                    and right.active_balance == outcome.balance.active_balance
-                )
+                same = is_right(sandbox, outcome.query, outcome.balance)
                 tally["right" if same else "wrong"] += 1
         return {
             "lost": asked.members - len(seen),
