@@ -128,6 +128,14 @@ def temporary(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sources_stay_as_they_are():
+    """A loop in debug mode looks at each file of a stack again, 500,000 times in the suite."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("linecache.checkcache", lambda _file=None: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def one_postgres():
     yield from running(PostgresServer)

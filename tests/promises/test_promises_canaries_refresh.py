@@ -67,7 +67,7 @@ async def test_a_job_to_files_reveals_nothing(promise, size, watch, tmp_path):
     stated = promise(19, "no secret, no address leaks: refresh to files")
     async with echoing(*HARMLESS) as url:
         children = Children(watch, tmp_path, url)
-        members_into(children.folder, size(120, 2_000))
+        members_into(children.folder, size(120, 2_000, quick=60))
         places = ("--out", "o.csv", "--errors-to", "errors.csv", "--summary", "summary.json")
         shown = ("--progress", "json", "--keep", "id")
         await children.run("refresh", "members.csv", *BY, *places, *shown, *MANY)

@@ -17,14 +17,15 @@ pytestmark = pytest.mark.slow
 
 
 @functools.cache
-def figures_with(scenario, seed):
+def figures_with(scenario, seed, items):
     """One run's figures; two rows are told from the outage, and the same seed is the same run."""
-    return figures_of(begin("--scenario", scenario, "--seed", seed))
+    items = ("--items", items) if items else ()
+    return figures_of(begin("--scenario", scenario, "--seed", seed, *items))
 
 
-def runs(scenarios, seeds):
+def runs(scenarios, seeds, items=None):
     """The figures of scenarios for each of so many seeds, two at a time."""
-    all_of_them = [(name, seed) for name in scenarios for seed in range(1, seeds + 1)]
+    all_of_them = [(name, seed, items) for name in scenarios for seed in range(1, seeds + 1)]
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda one: figures_with(*one), all_of_them))
 
@@ -42,7 +43,7 @@ def worst(figures, name):
 def test_every_failure_can_be_replayed(promise, size):
     """Random servers by seed: nothing lost, no deadlock, and the same traces in 3 processes."""
     stated = promise(3, "every failure can be replayed")
-    seeds = size(100, 10_000, quick=5)
+    seeds = size(100, 10_000, quick=3)
     processes = [begin("--seeds", f"0:{seeds}", hash_seed=seed) for seed in ("0", "1", "4242")]
     first, second, third = (figures_of(process, limit_s=3600) for process in processes)
     traces = {run["trace_hash"] for run in (first, second, third)}
@@ -58,7 +59,7 @@ def test_every_failure_can_be_replayed(promise, size):
 def test_a_dead_server_gets_no_storm(promise, size):
     """In 10 minutes at 100 % failure at most 35 retries, or a probe each second at most."""
     stated = promise(4, "a dead server gets no storm")
-    figures = runs(["outage"], size(1, 10))
+    figures = runs(["outage"], size(1, 10), size(None, quick=2_000))
     retries, hasty = worst(figures, "repeats_while_down"), worst(figures, "hasty_repeats")
     silent_s = worst(figures, "longest_without_probe_s")
     storms = [run["seed"] for run in figures if run["hasty_repeats"] > 35]
@@ -76,7 +77,7 @@ def test_a_dead_server_gets_no_storm(promise, size):
 def test_a_server_that_comes_back_is_loaded_smoothly(promise, size):
     """At most 25 % of a second's capacity in any 100 ms, and 90 % of it within 30 s."""
     stated = promise(5, "smooth recovery: 200/s")
-    figures = runs(["outage", "recovery"], size(1, 10))
+    figures = runs(["outage", "recovery"], size(1, 10), size(None, quick=2_000))
     burst, within_s = worst(figures, "worst_100_ms_after"), worst(figures, "recovered_in_s")
     stated.came(
         tried=len(figures),

@@ -27,7 +27,7 @@ def skip_without(format_):
 def rows(size):
     """How many rows, and where blocks and chunks end: as they are, or small ones."""
     return {
-        "rows": size(50, 1_200, quick=30),
+        "rows": size(50, 1_200, quick=20),
         "block_rows": size(15, 0),
         "chunk_rows": size(40, 250),
     }
@@ -138,7 +138,7 @@ def test_killed_at_random_it_goes_on(promise, size, faults):
     came = in_child(
         "refresh_kills",
         limit_s=3600,
-        kills=size(50, 500, quick=8),
+        kills=size(50, 500, quick=4),
         rows=size(150, 600),
         faults=faults,
     )

@@ -44,7 +44,7 @@ def test_a_run_that_goes_on_keeps_what_it_has(promise, size):
     """Whatever fails when a run goes on, reading its checkpoint, too: nothing is asked anew."""
     stated = promise(26, "ENOSPC at every call of a run that goes on")
     goes_on = {
-        "rows": size(130, 1_300, quick=60),
+        "rows": size(130, 1_300, quick=40),
         "block_rows": 10,
         "commits": size(9, 90, quick=4),
     }

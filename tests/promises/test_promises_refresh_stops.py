@@ -22,7 +22,7 @@ def test_a_stopped_run_asks_nothing_twice(promise, size, format_, currencies):
 def test_a_signal_at_any_moment_ends_the_command_cleanly(promise, size):
     """SIGINT and SIGTERM, once and twice: exit 75 in time, no warning, and the output is right."""
     stated = promise(28, "clean shutdown: signals at random moments")
-    came = in_child("refresh_signals", limit_s=3600, processes=size(10, 300, quick=2))
+    came = in_child("refresh_signals", limit_s=3600, processes=size(10, 300, quick=1))
     stated.came(
         tried=came["processes"],
         failed=len(came["wrong"]),

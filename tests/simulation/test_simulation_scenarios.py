@@ -32,7 +32,7 @@ def test_the_scenario_keeps_its_promises(name, lane, size):
     """
     items, own = SIZES.get(name), SCENARIOS[name].items
     if items is None:
-        items = size(own, quick=own if name in NEED_ALL else own // 3)
+        items = size(own, quick=own if name in NEED_ALL else own // 4)
     items = ("--items", items)
     came = figures_of(begin("--scenario", name, "--seed", 1, "--lane", lane, *items))
     assert came["problems"] == []

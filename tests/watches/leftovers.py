@@ -12,14 +12,14 @@ the test says so::
 import asyncio
 import gc
 import inspect
+import os
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-_DESCRIPTORS = Path("/proc/self/fd")
+_DESCRIPTORS = "/proc/self/fd"
 #: How long a thread that was told to end may take.
 _JOIN_S = 5
 #: How long a library's own thread, pyarrow's say, may take to close what it has read.
@@ -71,12 +71,13 @@ class Leftovers:
     def _left(self):
         for thread in threads() - self._threads:
             thread.join(_JOIN_S)
-        if self._new():
-            gc.collect()  # what only waits for the collector warns there, and that is an error
+        if not (new := self._new()):
+            return new
+        gc.collect()  # what only waits for the collector warns there, and that is an error
         until = time.monotonic() + _CLOSE_S
-        while self._new() and time.monotonic() < until:
+        while (new := self._new()) and time.monotonic() < until:
             time.sleep(0.01)
-        return self._new()
+        return new
 
     def _new(self):
         opened = added(self._descriptors, descriptors())
@@ -107,9 +108,9 @@ async def no_task_left():
 def descriptors():
     """This process's open descriptors: number and what it leads to."""
     found = {}
-    for entry in _DESCRIPTORS.iterdir():
+    for number in os.listdir(_DESCRIPTORS):  # noqa: PTH208
         try:
-            found[entry.name] = str(entry.readlink())
+            found[number] = os.readlink(f"{_DESCRIPTORS}/{number}")  # noqa: PTH115
         except FileNotFoundError:  # the one that this listing uses
             continue
     return found
