@@ -1,8 +1,10 @@
 """Settings of the whole suite."""
 
 import gc
+import os
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,11 @@ from tests.servers import PostgresServer, running
 from tests.watches import blocking, leftovers
 
 COVERED_CASES = 4
+#: aiohttp reads the system's authorities when it is imported, and whoever makes a context for TLS
+#: reads them again: 25 to 40 ms, in hundreds of processes that meet no certificate but trustme's.
+os.environ.update(
+    SSL_CERT_FILE=str(Path(__file__).with_name("nobody.pem")), SSL_CERT_DIR=os.devnull
+)
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("quick", settings.get_profile("ci"), max_examples=20)

@@ -75,9 +75,9 @@ def case(job, whole, kills, only=""):
 
 
 def enumerated(job, whole, worker):
-    """Every point of this worker's kinds, until a run has no more of them."""
+    """Every point of this worker's kinds, until a run has no more of them; or the first of each."""
     for only in [point for point in POINTS if asked.only in point][worker::WORKERS]:
-        for at in count(1):
+        for at in range(1, asked.each + 1) if asked.each else count(1):
             result = case(job, whole, [at], only)
             if not result["points"]:
                 break
@@ -138,6 +138,7 @@ if __name__ == "__main__":
         fresh=0,
         in_vain=0,
         only="",
+        each=0,
         hangs_s=0.0,
         up_to=100,
         seed=1,

@@ -7,12 +7,13 @@ every k, with `--error`), ``stays`` (and all after it), ``short`` (every write t
 """
 
 import errno
+import functools
 import json
 import re
 import resource
 import signal
 from collections import Counter
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from tests.promises import refresh_judge as judge
@@ -108,12 +109,16 @@ def cases(job, whole, worker):
         yield from until_well(lambda number: case(job, whole, number), worker + 1, WORKERS)
     else:
         for only in (*READS, *ALL)[worker::WORKERS]:
-            yield from until_well(lambda at, only=only: case(job, whole, at, only), 1, 1)
+            one = functools.partial(case, job, whole, only=only)
+            yield from until_well(one, 1, 1, asked.each)
 
 
-def until_well(one, first, step):
-    """What comes of `one(number)`, for numbers from `first` on, until the disk was well."""
-    for number in count(first, step):
+def until_well(one, first, step, most=0):
+    """What comes of `one(number)`, for numbers from `first` on, until the disk was well.
+
+    Or for `most` of them, if that is not 0.
+    """
+    for number in islice(count(first, step), most or None):
         result = one(number)
         yield result
         if result["said"] == "finished" and not result["failed"]:
@@ -156,5 +161,6 @@ if __name__ == "__main__":
         __doc__, how="fails", error="ENOSPC", format="csv", rows=80, block_rows=20, chunk_rows=30,
         commits=0,
         width=0,
+        each=0,
     )  # fmt: skip
     answer(main())

@@ -28,6 +28,7 @@ def rows(size):
     """How many rows, and where blocks and chunks end: as they are, or small ones."""
     return {
         "rows": size(50, 1_200, quick=20),
+        "each": size(0, quick=2),
         "block_rows": size(15, 0),
         "chunk_rows": size(40, 250),
     }

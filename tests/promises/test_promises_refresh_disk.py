@@ -37,7 +37,7 @@ def test_a_call_that_fails_is_told(promise, size, how, error):
     stated = promise(26, f"{error} at every call: {how}")
     came = meet(stated, how=how, error=error, **rows(size))
     assert set(came["calls"]) >= CALLS
-    assert came["sentences"] > 40
+    assert came["sentences"] > size(40, quick=20)
 
 
 def test_a_run_that_goes_on_keeps_what_it_has(promise, size):
@@ -47,6 +47,7 @@ def test_a_run_that_goes_on_keeps_what_it_has(promise, size):
         "rows": size(130, 1_300, quick=40),
         "block_rows": 10,
         "commits": size(9, 90, quick=4),
+        "each": size(0, quick=2),
     }
     came = meet(stated, how="fails", format="csv.gz", chunk_rows=10_000, **goes_on)
     assert set(came["calls"]) >= {"__init__", "known", "last_row", "answers"}
