@@ -404,13 +404,19 @@ def test_a_text_is_cut_after_it_is_cleaned(failure):
 
 @pytest.mark.parametrize("body", [b"", b"{", b"<xml>", error_of(5), DOCTYPE, NO_DATA])
 def test_a_failed_reply_leaves_no_garbage_behind(body, outcome):
-    """No error holds on to the frames that made it: a run with many failures needs no collector."""
-    outcome(body)
-    gc.collect()
+    """No error holds on to the frames that made it: a run with many failures needs no collector.
+
+    Threads of the test runner make garbage of their own now and then, which only adds.
+    """
+
+    def left():
+        gc.collect()
+        outcome(body)
+        return gc.collect()
+
     gc.disable()
     try:
-        outcome(body)
-        assert gc.collect() == 0
+        assert min(left() for _ in range(5)) == 0
     finally:
         gc.enable()
 
