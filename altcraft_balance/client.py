@@ -35,17 +35,17 @@ from altcraft_balance.validators import checked_seconds
 from altcraft_balance.version import __version__
 from altcraft_balance.wording import called
 
-__all__ = ["BalanceClient"]
+__all__ = ["UNSET", "BalanceClient", "Seconds"]
 
 
-class _Unset(Enum):
+class Unset(Enum):
     """Where None means "no limit", this means "as the client has it"."""
 
     UNSET = "as the client has it"
 
 
-_UNSET: Final = _Unset.UNSET
-Seconds: TypeAlias = float | Literal[_Unset.UNSET] | None
+UNSET: Final = Unset.UNSET
+Seconds: TypeAlias = float | Literal[Unset.UNSET] | None
 
 
 class BalanceClient:
@@ -199,7 +199,7 @@ class BalanceClient:
     # ── lookups ──────────────────────────────────────────────────────────────────────────────
 
     async def get_balance(
-        self, query: Matching | BalanceQuery, *, deadline_s: Seconds = _UNSET
+        self, query: Matching | BalanceQuery, *, deadline_s: Seconds = UNSET
     ) -> Balance:
         """The balance of one member.
 
@@ -215,7 +215,7 @@ class BalanceClient:
         session = self._session
         session.check()
         started = session.clock()
-        limit = session.settings.timeouts.deadline_s if deadline_s is _UNSET else deadline_s
+        limit = session.settings.timeouts.deadline_s if deadline_s is UNSET else deadline_s
         checked_seconds(limit, "deadline_s")
         ended = await session.call(
             as_query(query, None),
@@ -238,7 +238,7 @@ class BalanceClient:
         queries: Items,
         *,
         by: By | None = None,
-        item_deadline_s: Seconds = _UNSET,
+        item_deadline_s: Seconds = UNSET,
     ) -> list[Outcome]:
         """One outcome for each of `queries`, in their order; for small batches.
 
@@ -259,7 +259,7 @@ class BalanceClient:
         *,
         by: By | None = None,
         ordered: bool = False,
-        item_deadline_s: Seconds = _UNSET,
+        item_deadline_s: Seconds = UNSET,
         run_deadline_s: float | None = None,
     ) -> OutcomeStream:
         """An async context manager that gives an async iterator of outcomes.
@@ -284,7 +284,7 @@ class BalanceClient:
         return OutcomeStream(self._session, source, options)
 
     def _item_deadline(self, given: Seconds) -> float | None:
-        return self._session.settings.timeouts.item_deadline_s if given is _UNSET else given
+        return self._session.settings.timeouts.item_deadline_s if given is UNSET else given
 
     # ── looking at it ────────────────────────────────────────────────────────────────────────
 
