@@ -13,7 +13,7 @@ from altcraft_balance.batch.gather import gather_outcomes
 from altcraft_balance.batch.source import By, Items, as_query
 from altcraft_balance.batch.stream import BatchOptions, OutcomeStream
 from altcraft_balance.environment import from_environment, variables_of
-from altcraft_balance.errors import ClientClosed, ConfigurationError
+from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Balance, BalanceQuery, Currency, Matching, Outcome
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.session.session import Session
@@ -29,7 +29,7 @@ from altcraft_balance.settings import (
     RetryPolicy,
     Timeouts,
 )
-from altcraft_balance.telemetry.events import Listener
+from altcraft_balance.telemetry.listeners import Listeners
 from altcraft_balance.transport.port import Tell, Transport
 from altcraft_balance.validators import checked_seconds
 from altcraft_balance.version import __version__
@@ -78,7 +78,9 @@ class BalanceClient:
         single_flight: single calls that ask the same thing share a request that has not left yet.
         save_bad: a folder that keeps up to a hundred unexpected replies for a bug report, with
             ``***`` for the token and whatever was asked.
-        on_event: is called with every event of `telemetry.events`, on the loop.
+        log_key: a secret of your own, by which events name a member: the same digits for the
+            same one, from which nobody without the key makes his address (`LookupStarted`).
+        on_event: is called with every event of `telemetry.events`, on the loop; or several such.
 
     Raises:
         ConfigurationError: a setting is wrong; the sentence says which and what is accepted.
@@ -111,11 +113,12 @@ class BalanceClient:
         allow_http: bool = False,
         single_flight: bool = False,
         save_bad: Path | None = None,
-        on_event: Listener | None = None,
+        log_key: str | Secret | None = None,
+        on_event: Listeners | None = None,
     ) -> None:
         # Hidden before anything can raise: frames show their locals.
         token, proxy, base_url = _hidden(token), _hidden(proxy), _hidden(base_url)
-        headers = _hidden(headers)
+        headers, log_key = _hidden(headers), _hidden(log_key)
         settings = ClientSettings(
             base_url=base_url,
             token=token,
@@ -141,9 +144,8 @@ class BalanceClient:
             allow_http=allow_http,
             single_flight=single_flight,
             save_bad=save_bad,
+            log_key=log_key,
         )
-        if on_event is not None and not callable(on_event):
-            raise ConfigurationError("on_event must be a callable that takes an event")
         self._session = Session(settings, _maker_of(settings), on_event=on_event)
 
     @classmethod
@@ -157,7 +159,7 @@ class BalanceClient:
         Raises:
             ConfigurationError: a variable is missing or cannot be read.
         """
-        for name in {"token", "proxy", "base_url", "headers"} & overrides.keys():
+        for name in {"token", "proxy", "base_url", "headers", "log_key"} & overrides.keys():
             overrides[name] = _hidden(overrides[name])
         arguments = from_environment(os.environ, prefix, overrides)
         with called(variables_of(prefix, overrides)):

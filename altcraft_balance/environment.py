@@ -113,6 +113,7 @@ _ARGUMENTS: Final = {
     "POINTS_CURRENCY_IID": "currency",
     "TOKEN": "token",
     "TOKEN_FILE": "token",
+    "LOG_KEY": "log_key",
 }
 #: Setting, as checks call it -> variable.
 _SETTINGS: Final = {
@@ -121,7 +122,7 @@ _SETTINGS: Final = {
     "per_s": "RATE_PER_S",
     "time_zone": _ZONE,
 }
-_HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE")
+_HIDDEN: Final = ("TOKEN", "PROXY", "RATE_STORE", "LOG_KEY")
 
 _GROUPS: Final[dict[str, Callable[..., Any]]] = {
     "retry": RetryPolicy,
@@ -153,6 +154,8 @@ def from_environment(
         arguments = _plain_settings(found, prefix, by_reference)
     arguments["currency"] = _currency(found, prefix)
     arguments["token"] = _token(found, prefix, by_reference)
+    if "LOG_KEY" in found:
+        arguments["log_key"] = _secret("LOG_KEY", found, prefix, by_reference)
     arguments.update(overrides)
     needed = {"base_url": "BASE_URL", "token": f"TOKEN or {prefix}TOKEN_FILE"}
     if missing := [prefix + name for key, name in needed.items() if arguments.get(key) is None]:
@@ -248,4 +251,8 @@ def _token(found: Mapping[str, str], prefix: str, by_reference: bool) -> Secret 
         return Secret.from_file(found["TOKEN_FILE"])
     if "TOKEN" not in found:
         return None
-    return Secret.from_env(f"{prefix}TOKEN") if by_reference else Secret(found["TOKEN"])
+    return _secret("TOKEN", found, prefix, by_reference)
+
+
+def _secret(name: str, found: Mapping[str, str], prefix: str, by_reference: bool) -> Secret:
+    return Secret.from_env(prefix + name) if by_reference else Secret(found[name])

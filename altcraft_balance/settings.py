@@ -137,6 +137,17 @@ def _token(value: Any) -> TokenSource:
     return Secret(value)
 
 
+def _log_key(value: Any) -> Secret | None:
+    if value is None or isinstance(value, Secret):
+        return value
+    trouble = ""
+    try:
+        return Secret(value)
+    except ConfigurationError as error:
+        trouble = str(error).partition(":")[0].replace("the token", "log_key")
+    raise ConfigurationError(trouble)
+
+
 def _codes(value: Any) -> frozenset[int]:
     codes: Collection[Any] = value if isinstance(value, Collection) else [value]
     if not all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
@@ -260,6 +271,7 @@ class ClientSettings:
     allow_http: bool = field(default=False, validator=yes_or_no)
     single_flight: bool = field(default=False, validator=yes_or_no)
     save_bad: Path | None = field(default=None, validator=_folder)
+    log_key: Secret | None = field(default=None, converter=_log_key)
     url: str = field(init=False)
 
     def __repr__(self) -> str:

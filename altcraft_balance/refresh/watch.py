@@ -23,7 +23,7 @@ from altcraft_balance.refresh.rows.tally import Tally
 from altcraft_balance.refresh.state.identity import Identity
 from altcraft_balance.refresh.summary import RefreshSummary, RunState, counted
 from altcraft_balance.refresh.writer import Writer
-from altcraft_balance.telemetry.events import deaf_to_errors
+from altcraft_balance.telemetry.listeners import deaf_to_errors
 
 __all__ = ["RunWatch"]
 

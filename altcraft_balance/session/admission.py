@@ -23,10 +23,12 @@ from typing import Final, TypeAlias
 from altcraft_balance.session.passes import Obstacle, Pass, Rank, Reason
 from altcraft_balance.session.traffic import Traffic
 
-__all__ = ["Admission", "Refusal"]
+__all__ = ["Admission", "Refusal", "Told"]
 
 #: Not let through, since this would take longer than there is time.
 Refusal: TypeAlias = Obstacle
+#: Hears that somebody has waited, for what, and how many seconds.
+Told: TypeAlias = Callable[[Reason, float], None]
 
 
 _RANKS: Final = tuple(Rank)
@@ -37,12 +39,16 @@ _CLOCK_STEP_S: Final = 1e-6  # a shorter wait may be none on the loop's clock
 class _Waiter:
     """One who waits: `turn` brings a `Pass` or a `Refusal`."""
 
-    __slots__ = ("deadline", "rank", "reason", "since", "turn")
+    __slots__ = ("deadline", "rank", "reason", "since", "told", "turn")
 
     def __init__(
-        self, turn: asyncio.Future[Pass | Refusal], rank: Rank, deadline: float | None
+        self,
+        turn: asyncio.Future[Pass | Refusal],
+        rank: Rank,
+        deadline: float | None,
+        told: Told | None,
     ) -> None:
-        self.turn, self.rank = turn, rank
+        self.turn, self.rank, self.told = turn, rank, told
         self.deadline = math.inf if deadline is None else deadline
         self.reason: Reason = "backoff"
         self.since = 0.0
@@ -88,13 +94,15 @@ class Admission:
             return None
         return self._traffic.admit(rank, now, self._draw, self._standing)
 
-    async def enter(self, rank: Rank, deadline: float | None, nap_s: float) -> Pass | Refusal:
+    async def enter(
+        self, rank: Rank, deadline: float | None, nap_s: float, told: Told | None = None
+    ) -> Pass | Refusal:
         """Sleep for `nap_s` seconds, then wait for a turn; a `Refusal` when it is hopeless.
 
-        The caller sees to its own deadline and brake by cancelling this.
+        The caller sees to its own deadline and brake by cancelling this. `told` hears of each wait.
         """
         while True:
-            waiter = _Waiter(self._loop.create_future(), rank, deadline)
+            waiter = _Waiter(self._loop.create_future(), rank, deadline, told)
             self._begin(waiter, nap_s)
             try:
                 answer = await waiter.turn
@@ -239,8 +247,10 @@ class Admission:
 
     def _count_wait(self, waiter: _Waiter, now: float) -> None:
         if now > waiter.since:
-            self.waited_s[waiter.reason] += now - waiter.since
-            waiter.since = now
+            waited_s, waiter.since = now - waiter.since, now
+            self.waited_s[waiter.reason] += waited_s
+            if waiter.told is not None:
+                waiter.told(waiter.reason, waited_s)
 
     def refuse_hopeless(self) -> None:
         """Everybody is stopped for a while: those who have no time for that are told at once."""

@@ -25,14 +25,14 @@ from altcraft_balance.models import Balance, BalanceQuery
 from altcraft_balance.policy.classify import What, asks_too_much, classify, was_dead_on_arrival
 from altcraft_balance.policy.retry import BEGUN, Stop, after_failure, attempt_limit_s
 from altcraft_balance.session.admission import Refusal
-from altcraft_balance.session.attempt import attempt_ended, understood, with_id
+from altcraft_balance.session.attempt import attempt_ended, understood
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.finish import finish
 from altcraft_balance.session.passes import Pass, Rank
 from altcraft_balance.session.patience import Over, Patience
 from altcraft_balance.session.refused import Phase, late, refused
-from altcraft_balance.telemetry.events import LookupStarted, RetryPlanned
+from altcraft_balance.session.told import tell_cancel, tell_retry, tell_start, tells_waits
 from altcraft_balance.transport.port import SendFailed
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Lookup:
         counts.in_progress += 1
         self._number = counts.lookups
         if session.emit is not None:
-            session.emit(LookupStarted(lookup=self._number))
+            tell_start(session, self._number, self._query, call=self._call)
         result: Balance | AltcraftBalanceError
         try:
             if tokens.may_change:
@@ -129,6 +129,7 @@ class Lookup:
             result = error
         except asyncio.CancelledError:
             counts.cancelled += 1
+            tell_cancel(session, self._number, self._requests, self._started)
             raise
         finally:
             if self._unspent:
@@ -199,15 +200,7 @@ class Lookup:
             self._watch.sleeps(wait_s, error)
         if self._naps is not None and wait_s:
             self._naps()
-        if self._session.emit is not None:
-            self._session.emit(
-                RetryPlanned(
-                    lookup=self._number,
-                    wait_s=wait_s,
-                    kind=error.kind,
-                    retry_after_s=error.retry_after_s,
-                )
-            )
+        tell_retry(self._session, self._number, error, wait_s)
 
     # ── one attempt ──────────────────────────────────────────────────────────────────────────
 
@@ -262,7 +255,9 @@ class Lookup:
                 limit_s, status = settings.timeouts.attempt_s, None
                 if self._deadline is not None:
                     limit_s = attempt_limit_s(limit_s, self._deadline - now)
-                headers = with_id(wire.headers) if settings.request_ids else wire.headers
+                headers = wire.headers
+                if session.adds_headers:
+                    headers = session.headers(headers, self._number)
                 try:
                     raw = await session.transport.send(
                         wire.body, headers, limit_s=limit_s, fresh=fresh
@@ -309,10 +304,11 @@ class Lookup:
     async def _enter(self, rank: Rank, nap_s: float = 0.0) -> Pass:
         """A pass, after a nap, when it is our turn."""
         patience, admission = self._patience, self._session.admission
+        told = tells_waits(self._session, self._number)
         patience.check()
         passed = await patience.within(
             lambda: admission.gave_up,
-            lambda: admission.enter(rank, patience.deadline, nap_s),
+            lambda: admission.enter(rank, patience.deadline, nap_s, told),
             self._last_error,
         )
         if isinstance(passed, Refusal):

@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from altcraft_balance.errors import AltcraftBalanceError, ClientClosed, Configur
 from altcraft_balance.models import BalanceQuery
 from altcraft_balance.pace.store import open_store
 from altcraft_balance.session.admission import Admission
+from altcraft_balance.session.attempt import with_id
 from altcraft_balance.session.bad_replies import BadReplies
 from altcraft_balance.session.brake import Brake, Halted
 from altcraft_balance.session.counts import Counts
@@ -26,7 +27,7 @@ from altcraft_balance.session.shared_pace import SharedPace
 from altcraft_balance.session.single_flight import SingleFlight
 from altcraft_balance.session.stats import State
 from altcraft_balance.session.timed_pace import TimedPace
-from altcraft_balance.session.tokens import Tokens
+from altcraft_balance.session.tokens import Tokens, revealed
 from altcraft_balance.session.traffic import Traffic
 from altcraft_balance.session.witness import Witness
 from altcraft_balance.settings import ClientSettings
@@ -35,12 +36,12 @@ from altcraft_balance.telemetry.events import (
     Closed,
     ConnectionChanged,
     Event,
-    Listener,
     LookupStarted,
     Opened,
     TokenReloaded,
-    deaf_to_errors,
 )
+from altcraft_balance.telemetry.listeners import Listeners, headers_of, listeners_of, speaker
+from altcraft_balance.telemetry.member_ref import key_of, member_ref
 from altcraft_balance.timetable import RateTimetable
 from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
 from altcraft_balance.transport.sweep import Sweep
@@ -56,7 +57,7 @@ class Session:
     Args:
         settings: what the client was told.
         make_transport: gives the transport, which tells its news to the callback.
-        on_event: listens to the stream of events.
+        on_event: who listens to the stream of events.
         rng: draws the jitter.
     """
 
@@ -65,13 +66,16 @@ class Session:
         settings: ClientSettings,
         make_transport: Callable[[Tell], Transport],
         *,
-        on_event: Listener | None = None,
+        on_event: Listeners | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self.counts = Counts()
         self.rng = rng if rng is not None else random.Random()
-        self.emit = None if on_event is None else deaf_to_errors(on_event)
+        listeners = listeners_of(on_event)
+        self.emit, self._carried = speaker(listeners), headers_of(listeners)
+        self.adds_headers = settings.request_ids or self._carried is not None
+        self._log_key: bytes | None = None
         self.brake = Brake()
         self.transport = make_transport(self._heard)
         self.tokens = Tokens(settings, reloaded=self._token_reloaded)
@@ -122,10 +126,12 @@ class Session:
         if self.state == "closed":
             raise ClientClosed("the client was closed while it was opening")
         if self.emit is not None:
-            self.emit(Opened())
+            self.emit(Opened(base_url=self.settings.base_url))
 
     async def _get_ready(self, warm: int) -> None:
         await self.tokens.open()
+        if self.settings.log_key is not None and self.emit is not None:
+            self._log_key = key_of(await revealed(self.settings.log_key))
         if self.bad_replies is not None:
             await self.bad_replies.open()
         await self._open_pace()
@@ -235,7 +241,7 @@ class Session:
         self.counts.lookups += 1
         self.counts.failed[error.kind] += 1
         if self.emit is not None:
-            self.emit(LookupStarted(lookup=self.counts.lookups))
+            self.emit(LookupStarted(lookup=self.counts.lookups, call=False))
             self.emit(ended.as_event(self.counts.lookups))
         return ended
 
@@ -262,6 +268,16 @@ class Session:
     ) -> Coroutine[Any, Any, Ended]:
         """Look `query` up and say how that ended; see `Lookup`."""
         return Lookup(self, query, started, deadline, brake, call, watch, naps).run()
+
+    def headers(self, fixed: Mapping[str, str], lookup: int) -> Mapping[str, str]:
+        """The headers of one request: the `fixed` ones, and its own."""
+        if self.settings.request_ids:
+            fixed = with_id(fixed)
+        return fixed if self._carried is None else {**fixed, **self._carried(lookup)}
+
+    def ref_of(self, query: BalanceQuery) -> str | None:
+        """What events call the member, if there is a key for that."""
+        return None if self._log_key is None else member_ref(query.matching, self._log_key)
 
     def look_at_lag(self) -> None:
         """Let the width follow the latencies, once it is known how long the loop's turns are."""

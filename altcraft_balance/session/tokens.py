@@ -18,7 +18,7 @@ from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import ClientSettings, TokenSource
 
-__all__ = ["Tokens"]
+__all__ = ["Tokens", "revealed"]
 
 _LOOK_EVERY_S: Final = 1.0
 
@@ -127,11 +127,15 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 async def _reveal(source: TokenSource) -> HiddenStr:
     if isinstance(source, Secret):
-        # A file blocks; a variable and a value do not, and a thread costs more than they do.
-        if source.path is not None:
-            return await asyncio.to_thread(source.reveal)
-        return source.reveal()
+        return await revealed(source)
     return Secret(await _called(source)).reveal()
+
+
+async def revealed(secret: Secret) -> HiddenStr:
+    """Its value; a file is read in a thread, which costs more than a variable and a value do."""
+    if secret.path is not None:
+        return await asyncio.to_thread(secret.reveal)
+    return secret.reveal()
 
 
 async def _called(source: Callable[[], Awaitable[str]]) -> str:

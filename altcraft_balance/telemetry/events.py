@@ -7,9 +7,8 @@ one client.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -21,20 +20,23 @@ __all__ = [
     "Event",
     "GateClosed",
     "Listener",
+    "LookupCancelled",
     "LookupEnded",
     "LookupStarted",
     "Opened",
     "RateStoreChanged",
     "RetryPlanned",
     "TokenReloaded",
+    "Waited",
     "WidthChanged",
-    "deaf_to_errors",
 ]
 
 
 @frozen(kw_only=True)
 class Opened:
-    """The client is open."""
+    """The client is open; `base_url` is where it asks, as it was given."""
+
+    base_url: str
 
 
 @frozen(kw_only=True)
@@ -46,9 +48,29 @@ class Closed:
 
 @frozen(kw_only=True)
 class LookupStarted:
-    """A lookup was called, or taken from a batch's source."""
+    """A lookup was called, or taken from a batch's source.
+
+    Attributes:
+        call: whether a single call waits for it, and no batch.
+        member_ref: eight hexadecimal digits that are the same for the same member, and of which
+            nobody makes the member without the client's `log_key`; None without such a key.
+    """
 
     lookup: int
+    call: bool = True
+    member_ref: str | None = None
+
+
+@frozen(kw_only=True)
+class Waited:
+    """The lookup has waited for its turn to send, or has slept before a repeat.
+
+    `reason` is the first thing that stood in its way, as in `ClientStats.waiting`.
+    """
+
+    lookup: int
+    reason: str
+    wait_s: float
 
 
 @frozen(kw_only=True)
@@ -88,6 +110,15 @@ class LookupEnded:
     kind: str | None
     code: int | None
     attempts: int
+    requests: int
+    elapsed_s: float
+
+
+@frozen(kw_only=True)
+class LookupCancelled:
+    """A lookup's end as well: whoever wanted it was cancelled, or has left the stream."""
+
+    lookup: int
     requests: int
     elapsed_s: float
 
@@ -138,9 +169,11 @@ Event: TypeAlias = (
     Opened
     | Closed
     | LookupStarted
+    | Waited
     | AttemptEnded
     | RetryPlanned
     | LookupEnded
+    | LookupCancelled
     | ConnectionChanged
     | TokenReloaded
     | GateClosed
@@ -149,23 +182,3 @@ Event: TypeAlias = (
     | RateStoreChanged
 )
 Listener: TypeAlias = Callable[[Event], object]
-
-
-def deaf_to_errors(listener: Callable[[Any], object], name: str = "on_event") -> Any:
-    """`listener`, whose exceptions are logged once and then ignored: it may not break a lookup."""
-    complained = False
-
-    def tell(event: Any) -> None:
-        nonlocal complained
-        try:
-            listener(event)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the lookup goes on
-            if not complained:
-                complained = True
-                logging.getLogger("altcraft_balance").error(
-                    "the %s listener raised %s; further errors of it are not logged",
-                    name,
-                    type(error).__name__,
-                )
-
-    return tell

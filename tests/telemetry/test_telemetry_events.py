@@ -4,12 +4,15 @@ import asyncio
 import logging
 from contextlib import suppress
 
+import attrs
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from altcraft_balance.errors import AltcraftBalanceError
 from altcraft_balance.secret import Secret
-from altcraft_balance.session import lookup, session
+from altcraft_balance.session import attempt as attempts
+from altcraft_balance.session import ended, session, told, traffic
+from altcraft_balance.telemetry import events as all_events
 from altcraft_balance.telemetry.events import (
     AttemptEnded,
     Closed,
@@ -20,9 +23,11 @@ from altcraft_balance.telemetry.events import (
     Opened,
     RetryPlanned,
     TokenReloaded,
-    deaf_to_errors,
+    Waited,
 )
+from altcraft_balance.telemetry.listeners import deaf_to_errors
 from tests.session.fakes import (
+    URL,
     Slow,
     Wire,
     api,
@@ -37,6 +42,8 @@ from tests.session.fakes import (
     throttled,
 )
 
+OPENED = Opened(base_url=URL)
+
 
 def about(seconds):
     return pytest.approx(seconds, abs=0.001)
@@ -50,6 +57,10 @@ def attempt(seconds, status, kind, free_repeat=False):
 
 def retry(wait_s, kind, retry_after_s=None):
     return RetryPlanned(lookup=1, wait_s=about(wait_s), kind=kind, retry_after_s=retry_after_s)
+
+
+def waited(reason, wait_s):
+    return Waited(lookup=1, reason=reason, wait_s=about(wait_s))
 
 
 def end(kind, code, attempts, requests, seconds):
@@ -72,9 +83,11 @@ def end(kind, code, attempts, requests, seconds):
             [
                 attempt(0.5, 500, "http_status"),
                 retry(0.1, "http_status"),
+                waited("backoff", 0.1),
                 attempt(0, 429, "rate_limited"),
                 GateClosed(pause_s=about(2.1)),
                 retry(0, "rate_limited", 2.0),
+                waited("gate", 2.1),
                 attempt(0, 200, None),
                 end(None, None, 2, 3, 2.7),
             ],
@@ -107,7 +120,7 @@ async def test_a_lookup_tells_its_story_in_order(wire, script, told):
     async with opened(wire, on_event=events.append) as client:
         with suppress(AltcraftBalanceError):
             await client.get_balance(member(0))
-    assert events == [Opened(), LookupStarted(lookup=1), *told, Closed(unfinished=0)]
+    assert events == [OPENED, LookupStarted(lookup=1), *told, Closed(unfinished=0)]
 
 
 async def test_lookups_are_numbered(wire):
@@ -171,17 +184,9 @@ async def test_without_a_listener_no_event_is_made(monkeypatch):
     def never(**_):
         pytest.fail("an event was made")
 
-    for module in (lookup, session):
-        for name in vars(module).keys() & {
-            "AttemptEnded",
-            "Closed",
-            "ConnectionChanged",
-            "LookupEnded",
-            "LookupStarted",
-            "Opened",
-            "RetryPlanned",
-            "TokenReloaded",
-        }:
+    names = {name for name, kind in vars(all_events).items() if attrs.has(kind)}
+    for module in (attempts, ended, session, told, traffic):
+        for name in vars(module).keys() & names:
             monkeypatch.setattr(module, name, never)
     monkeypatch.setenv("BALANCE_TOKEN", "old-token")
     wire = Wire()
@@ -214,7 +219,7 @@ def test_a_listener_may_stop_the_program():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deaf_to_errors(listener)(Opened())
+        deaf_to_errors(listener)(OPENED)
 
 
 def test_events_are_frozen():

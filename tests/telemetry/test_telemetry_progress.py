@@ -39,7 +39,7 @@ async def test_progress_knows_how_long_lookups_take(wire):
 def test_before_the_first_lookup_there_are_no_times():
     """None is no zero."""
     progress = Progress()
-    progress(Opened())
+    progress(Opened(base_url="https://altcraft.example"))
     shot = progress.snapshot()
     assert (shot.done, shot.p50_s, shot.p99_s) == (0, None, None)
 

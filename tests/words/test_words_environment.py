@@ -77,7 +77,7 @@ def test_no_variable_is_forgotten():
     """Every variable stands in the table above, and every plain setting has one."""
     assert {name for name, *_ in READ} == set(VARIABLES)
     settings = {a.name for a in ClientSettings.__attrs_attrs__ if a.init}
-    no_text = {"token", "currency", "ssl_context", "headers"}
+    no_text = {"token", "log_key", "currency", "ssl_context", "headers"}
     assert {argument.partition(".")[0] for argument, _ in VARIABLES.values()} == settings - no_text
 
 
