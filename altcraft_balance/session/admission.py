@@ -300,7 +300,8 @@ class Admission:
     def waiting(self) -> Counter[Reason]:
         """How many wait, by the first thing that stood in their way."""
         waiting: Counter[Reason] = Counter()
+        # Copies, since metrics are read from other threads, too.
         for queue in self._queues:
-            waiting.update(waiter.reason for waiter in queue)
-        waiting["backoff"] = sum(not waiter.turn.done() for _, _, waiter in self._asleep)
+            waiting.update(waiter.reason for waiter in tuple(queue))
+        waiting["backoff"] = sum(not waiter.turn.done() for _, _, waiter in tuple(self._asleep))
         return +waiting

@@ -25,7 +25,7 @@ from altcraft_balance.session.ended import Ended
 from altcraft_balance.session.lookup import Lookup, Watch
 from altcraft_balance.session.shared_pace import SharedPace
 from altcraft_balance.session.single_flight import SingleFlight
-from altcraft_balance.session.stats import State
+from altcraft_balance.session.stats import State, stats_of
 from altcraft_balance.session.timed_pace import TimedPace
 from altcraft_balance.session.tokens import Tokens, revealed
 from altcraft_balance.session.traffic import Traffic
@@ -40,7 +40,13 @@ from altcraft_balance.telemetry.events import (
     Opened,
     TokenReloaded,
 )
-from altcraft_balance.telemetry.listeners import Listeners, headers_of, listeners_of, speaker
+from altcraft_balance.telemetry.listeners import (
+    Listeners,
+    headers_of,
+    listeners_of,
+    show_figures,
+    speaker,
+)
 from altcraft_balance.telemetry.member_ref import key_of, member_ref
 from altcraft_balance.timetable import RateTimetable
 from altcraft_balance.transport.port import SendFailed, Tell, Transport, TransportNews
@@ -72,8 +78,8 @@ class Session:
         self.settings = settings
         self.counts = Counts()
         self.rng = rng if rng is not None else random.Random()
-        listeners = listeners_of(on_event)
-        self.emit, self._carried = speaker(listeners), headers_of(listeners)
+        self._listeners = listeners_of(on_event)
+        self.emit, self._carried = speaker(self._listeners), headers_of(self._listeners)
         self.adds_headers = settings.request_ids or self._carried is not None
         self._log_key: bytes | None = None
         self.brake = Brake()
@@ -129,6 +135,7 @@ class Session:
             self.emit(Opened(base_url=self.settings.base_url))
 
     async def _get_ready(self, warm: int) -> None:
+        show_figures(self._listeners, lambda: stats_of(self))
         await self.tokens.open()
         if self.settings.log_key is not None and self.emit is not None:
             self._log_key = key_of(await revealed(self.settings.log_key))

@@ -9,7 +9,16 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.telemetry.events import Event, Listener
 
-__all__ = ["CarriesHeaders", "Listeners", "deaf_to_errors", "headers_of", "listeners_of", "speaker"]
+__all__ = [
+    "CarriesHeaders",
+    "Listeners",
+    "ReadsFigures",
+    "deaf_to_errors",
+    "headers_of",
+    "listeners_of",
+    "show_figures",
+    "speaker",
+]
 
 Listeners: TypeAlias = Listener | Iterable[Listener]
 
@@ -21,6 +30,18 @@ class CarriesHeaders(Protocol):
     def headers(self, lookup: int) -> Mapping[str, str]:
         """The headers of the next request of that lookup; none that the client sets itself."""
         ...
+
+
+@runtime_checkable
+class ReadsFigures(Protocol):
+    """A listener that also wants the client's figures."""
+
+    def reads(self, stats: Callable[[], Any]) -> None:
+        """A client opens, and `stats` gives its `ClientStats`, from any thread.
+
+        Raises:
+            ConfigurationError: it listens to another client already.
+        """
 
 
 def listeners_of(on_event: Listeners | None) -> Sequence[Listener]:
@@ -65,6 +86,14 @@ def headers_of(listeners: Sequence[Listener]) -> Callable[[int], Mapping[str, st
         return carried
 
     return headers
+
+
+def show_figures(listeners: Sequence[Listener], stats: Callable[[], Any]) -> None:
+    """Hand the client's figures to those who want them."""
+    given: Sequence[Any] = listeners
+    for listener in given:
+        if isinstance(listener, ReadsFigures):
+            listener.reads(stats)
 
 
 def deaf_to_errors(listener: Callable[[Any], object], name: str = "on_event") -> Any:
