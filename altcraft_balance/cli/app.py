@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "report": "--out",
     "sandbox": "--port",
     "demo": "--members",
+    "doctor": "--probe",
 }
 #: Of what is written: the disk is full, or fails.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

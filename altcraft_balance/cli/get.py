@@ -24,7 +24,7 @@ from altcraft_balance.models import (
     Matching,
 )
 
-__all__ = ["get"]
+__all__ = ["Custom", "CustomInt", "Email", "Phone", "ProfileId", "get", "one_member"]
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")  # 64 bits have no more digits
 _WAYS: Final = "--email, --phone, --profile-id, --custom and --custom-int"
@@ -93,7 +93,7 @@ def get(
 ) -> None:
     """Look up the points balance of one member."""
     # typer wants every option as a parameter; the client's are read from the context.
-    matching = _matching(email, phone, profile_id, custom, custom_int)
+    matching = one_member(email, phone, profile_id, custom, custom_int)
     arguments = options.client_arguments(context)
     with options.called_as_given(context):
         client = BalanceClient(**arguments)
@@ -110,7 +110,7 @@ def get(
         screen().print(rows(_described(balance), boxed=True))
 
 
-def _matching(
+def one_member(
     email: str | None,
     phone: str | None,
     profile_id: str | None,

@@ -114,6 +114,10 @@ class Desk:
         form = incoming.form
         if fault is None:
             self.counts[answer.outcome] += 1
+            if answer.case and (recorded := self._service.manners.refusals.get(answer.case)):
+                connection.closing = connection.closing or recorded.closes
+                connection.send(recorded.data)
+                return
             content_type, close = CONTENT_TYPES[form], connection.closing
             connection.send(http(status, body_of(answer, form), content_type, close=close))
             return

@@ -54,11 +54,13 @@ class Answer(NamedTuple):
         code: 0 for success, else the error code; documented are 400, 401, 402 and 403.
         text: the error's text.
         amounts: total and active balance as they stand on the wire.
+        case: which of the samples shows how another server says it; "" for none.
     """
 
     code: int
     text: str = ""
     amounts: tuple[str, str] | None = None
+    case: str = ""
 
     @property
     def outcome(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
@@ -14,6 +16,7 @@ from altcraft_balance.sandbox.conduct import Conduct
 from altcraft_balance.sandbox.desk import Desk
 from altcraft_balance.sandbox.faults import Draw, checked_rates
 from altcraft_balance.sandbox.listener import Listener
+from altcraft_balance.sandbox.manners import manners_in
 from altcraft_balance.sandbox.matching import member_of
 from altcraft_balance.sandbox.members import Points, Scope, amount_text
 from altcraft_balance.sandbox.programs import PROGRAMS, PointsCurrency
@@ -48,6 +51,8 @@ class Sandbox:
         error_status: the HTTP status of an error envelope: ``"ok"`` is 200, ``"envelope"`` is the
             envelope's code. The platform documents neither.
         extra_fields: names of further fields that a request may have; others are error 400.
+        samples: a folder that ``doctor --probe --save`` made: what is documented nowhere is then
+            answered as the server did that was probed. Members at ``.invalid`` are unknown then.
 
     Attributes:
         connections: connections accepted.
@@ -73,6 +78,7 @@ class Sandbox:
         retry_after_s: int = 1,
         error_status: Literal["ok", "envelope"] = "ok",
         extra_fields: Collection[str] = (),
+        samples: str | os.PathLike[str] | None = None,
     ) -> None:
         if type(port) is not int or not 0 <= port <= 65535:
             raise ConfigurationError(f"port must be an integer from 0 to 65535, not {port!r}")
@@ -88,6 +94,7 @@ class Sandbox:
         )
         self._host = host
         self._port = port
+        self._samples = samples
         self._service = Service(secret.reveal(), programs, extra_fields)
         self._scripts = Scripts()
         draw = Draw(checked_rates(faults), seed)
@@ -102,10 +109,13 @@ class Sandbox:
         """Listen; `url` says where.
 
         Raises:
-            ConfigurationError: it is started already, or cannot listen there.
+            ConfigurationError: it is started already, cannot listen there, or its samples
+                cannot be read.
         """
         if self._listener is not None:
             raise ConfigurationError("the sandbox is started already")
+        if self._samples is not None:
+            self._service.manners = await asyncio.to_thread(manners_in, self._samples)
         listener = Listener(self._desk.serve, self._accepted)
         self._url = await listener.listen(self._host, self._port)
         self._listener = listener

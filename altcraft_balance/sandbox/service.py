@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import BalanceQuery, Currency, Matching
+from altcraft_balance.sandbox.manners import Manners
 from altcraft_balance.sandbox.matching import Member, member_of
 from altcraft_balance.sandbox.members import Amounts, Ledger, Scope
 from altcraft_balance.sandbox.programs import (
@@ -16,7 +17,7 @@ from altcraft_balance.sandbox.programs import (
     currency_id,
     pick,
 )
-from altcraft_balance.sandbox.replies import Answer, Format, Refused, found
+from altcraft_balance.sandbox.replies import CONTENT_TYPES, Answer, Format, Refused, found
 from altcraft_balance.sandbox.requests import (
     FIELDS,
     Lookup,
@@ -28,7 +29,8 @@ from altcraft_balance.sandbox.requests import (
 
 __all__ = ["Incoming", "Service"]
 
-_UNKNOWN_MEMBER = Answer(404, "profile not found")
+_UNKNOWN_MEMBER = Answer(404, "profile not found", case="unknown-member")
+_NOBODYS = ".invalid"  # a name that exists nowhere (RFC 2606)
 
 
 class Incoming(NamedTuple):
@@ -54,6 +56,7 @@ class Service:
     Attributes:
         ledger: who has how many points.
         asked: how often each member was asked for, in whatever program.
+        manners: how another server answers what is documented nowhere.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Service:
         extra_fields: Collection[str],
     ) -> None:
         self._token = token
+        self.manners = Manners()
         self._programs = checked_programs(programs)
         self._fields = FIELDS.union(extra_fields)
         self.ledger = Ledger(self._programs)
@@ -71,6 +75,7 @@ class Service:
     def read(self, content_type: str | None, accept: str | None, body: bytes) -> Incoming:
         """Read a request strictly; the member of a well-formed one counts as asked."""
         own, fields = body_format(content_type), None
+        accept = self._accept(own, accept)
         try:
             fields = fields_in(body, own)
             lookup = lookup_in(fields, self._fields)
@@ -78,6 +83,11 @@ class Service:
             return Incoming(reply_format(accept, fields, own), None, refused.answer)
         self.asked[lookup.member] += 1
         return Incoming(reply_format(accept, fields, own), lookup)
+
+    def _accept(self, own: Format | None, accept: str | None) -> str | None:
+        """What the reply is to be in, where the samples know better."""
+        answers_in = self.manners.answers_xml_in
+        return CONTENT_TYPES[answers_in] if own == "xml" and answers_in != "xml" else accept
 
     def answer(self, incoming: Incoming, authorization: str | None) -> Answer:
         """The right answer to a request that was read."""
@@ -87,10 +97,14 @@ class Service:
         if refusal := self._refused_token(lookup.token, authorization):
             return refusal
         if lookup.program not in self._programs:
-            return Answer(400, "unknown loyalty program")
+            return Answer(400, "unknown loyalty program", case="unknown-program")
+        if lookup.currency is None and not self.manners.takes("no-currency"):
+            return Answer(400, "points currency required", case="no-currency")
         currency = self.currency_of(lookup)
         if currency is None:
-            return Answer(400, "unknown points currency")
+            return Answer(400, "unknown points currency", case="unknown-currency")
+        if not self.manners.takes("unknown-member") and _is_nobody(lookup.member):
+            return _UNKNOWN_MEMBER
         amounts = self.ledger.amounts(lookup.program, currency, lookup.member)
         return _UNKNOWN_MEMBER if amounts is None else found(amounts)
 
@@ -100,8 +114,14 @@ class Service:
         return pick(currencies, lookup.currency) if currencies else None
 
     def _refused_token(self, token: str | None, authorization: str | None) -> Answer | None:
+        takes = self.manners.takes
+        if token is not None and not takes("body-token"):
+            token = None
+        if authorization is not None and not takes("header-token"):
+            authorization = None
         if token is None and authorization is None:
-            return Answer(401, "token required")
+            case = "header-token" if takes("body-token") else "body-token"
+            return Answer(401, "token required", case=case)
         wrong = token is not None and token != self._token
         if authorization is not None:
             scheme, _, bearer = authorization.partition(" ")
@@ -145,3 +165,8 @@ class Service:
         if currency is None:
             raise ConfigurationError(f"program {program} has no points currency {name!r}")
         return currency
+
+
+def _is_nobody(member: Member) -> bool:
+    """Whether the samples' unknown member stands for this one."""
+    return any(isinstance(part, str) and part.lower().endswith(_NOBODYS) for part in member)

@@ -18,7 +18,7 @@ from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
 from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.settings import ClientSettings, TokenSource
 
-__all__ = ["Tokens", "revealed"]
+__all__ = ["Tokens", "revealed", "revealed_from"]
 
 _LOOK_EVERY_S: Final = 1.0
 
@@ -60,7 +60,7 @@ class Tokens:
         """
         self._lock = asyncio.Lock()
         self._stamp = await self._stamped()
-        self._use(await _reveal(self._settings.token))
+        self._use(await revealed_from(self._settings.token))
 
     async def encoder(self) -> RequestEncoder:
         """The same, after a look at the token's file if it is time for one."""
@@ -92,7 +92,7 @@ class Tokens:
         """Ask the source; whether it had a token."""
         found = True
         try:
-            token = await _reveal(self._settings.token)
+            token = await revealed_from(self._settings.token)
             if token != self.current.token:
                 self._use(token)
                 self._reloaded()
@@ -125,7 +125,12 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-async def _reveal(source: TokenSource) -> HiddenStr:
+async def revealed_from(source: TokenSource) -> HiddenStr:
+    """The token that `source` has now.
+
+    Raises:
+        ConfigurationError: it has none, or one that cannot be sent.
+    """
     if isinstance(source, Secret):
         return await revealed(source)
     return Secret(await _called(source)).reveal()

@@ -1,0 +1,137 @@
+"""One lookup, and what its reply says of the endpoint, the token, the points and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from altcraft_balance.doctor.asking import Seen, asking, encoder_of
+from altcraft_balance.doctor.finding import Finding, skipped
+from altcraft_balance.errors import (
+    AccessDenied,
+    AltcraftBalanceError,
+    ApiError,
+    AttemptTimeout,
+    AuthenticationError,
+    BadRequest,
+    HttpStatusError,
+    NotAMember,
+    RateLimited,
+    RedirectRefused,
+    TariffLimitReached,
+    TlsRefused,
+    UnexpectedReply,
+)
+from altcraft_balance.models import Balance, BalanceQuery, Matching
+from altcraft_balance.settings import ClientSettings
+
+__all__ = ["check_clock", "check_endpoint", "explained"]
+
+_LONG_S: Final = 60.0
+_REFUSED_ADVICE: Final = (
+    "check the API token (ALTCRAFT_TOKEN, or --token-file); the server may also want it "
+    "elsewhere: --auth header"
+)
+_POINTS_ADVICE: Final = (
+    "check --program and --currency-eid or --currency-iid: ids of the loyalty program and of its "
+    "points currency, as the account's panel shows them"
+)
+
+
+async def check_endpoint(settings: ClientSettings, matching: Matching) -> AsyncIterator[Finding]:
+    """Ask once for one member, and say what the reply means."""
+    encoder = await encoder_of(settings)
+    async with asking(settings) as asker:
+        seen = await asker.ask(encoder.encode(BalanceQuery(matching)))
+    for finding in explained(seen, settings):
+        yield finding
+    yield check_clock(seen)
+
+
+def explained(seen: Seen, settings: ClientSettings) -> list[Finding]:
+    """What one reply says of the endpoint, the token, and program and currency."""
+    result = seen.result
+    if isinstance(result, Balance):
+        return [_answered(seen), _accepted(), _known(settings)]
+    says = str(result)
+    if _is_the_tokens(result):
+        advice = _REFUSED_ADVICE
+        if isinstance(result, AccessDenied):
+            advice = "the token is known, but may not read balances: have it allowed to"
+        if isinstance(result, TariffLimitReached):
+            advice = "the account's tariff is used up: ask whoever pays for it"
+        refused = Finding(check="token", state="failed", says=says, advice=advice)
+        return [_answered(seen), refused, skipped("points", "the token was refused")]
+    if isinstance(result, BadRequest):
+        refused = Finding(check="points", state="failed", says=says, advice=_POINTS_ADVICE)
+        return [_answered(seen), _accepted(), refused]
+    if isinstance(result, NotAMember):
+        return [_answered(seen), _accepted(), _known(settings)]
+    if isinstance(result, ApiError) and not result.transient:
+        return [_answered(seen), _accepted(), _of_another_code(result)]
+    failed = Finding(check="endpoint", state="failed", says=says, advice=_advice(result))
+    return [failed, skipped("token", "no answer"), skipped("points", "no answer")]
+
+
+def _answered(seen: Seen) -> Finding:
+    status = "" if seen.raw is None else f"HTTP {seen.raw.status}, "
+    says = f"the documented envelope ({status}{seen.elapsed_s * 1000:.0f} ms)"
+    return Finding(check="endpoint", says=says)
+
+
+def _accepted() -> Finding:
+    return Finding(check="token", says="accepted")
+
+
+def _known(settings: ClientSettings) -> Finding:
+    currency = "no currency named" if settings.currency is None else repr(settings.currency)
+    return Finding(check="points", says=f"program {settings.loyalty_program_id}, {currency}")
+
+
+def _of_another_code(error: ApiError) -> Finding:
+    advice = (
+        f"if this is its answer about a member who is not in the program, say so: "
+        f"--not-a-member {error.code} (ALTCRAFT_NOT_A_MEMBER); else name a member who is"
+    )
+    return Finding(check="points", state="warning", says=str(error), advice=advice)
+
+
+def _is_the_tokens(error: AltcraftBalanceError) -> bool:
+    if isinstance(error, AuthenticationError | TariffLimitReached | AccessDenied):
+        return True
+    return isinstance(error, HttpStatusError) and error.status in {401, 402, 403}
+
+
+def _advice(error: AltcraftBalanceError) -> str:
+    if isinstance(error, RateLimited):
+        return "wait, and ask less: --rate NUMBER (ALTCRAFT_RATE_PER_S), as was agreed"
+    if isinstance(error, RedirectRefused):
+        return "the service is elsewhere: correct --base-url (scheme, host, path prefix)"
+    if isinstance(error, HttpStatusError) and error.status == 407:
+        return "the proxy wants a password: ALTCRAFT_PROXY=http://user:password@host:port"
+    if isinstance(error, HttpStatusError) and error.status in {404, 405}:
+        return "no such method there: check --base-url, its path prefix too; servers need v75"
+    if isinstance(error, UnexpectedReply):
+        return "something else answers there, a gateway or a panel: check --base-url; --save-bad"
+    if isinstance(error, AttemptTimeout):
+        return "it is slow or hangs: ask again later, or allow more: --attempt-timeout SECONDS"
+    if isinstance(error, TlsRefused):
+        return "see tls; a server may also want a certificate: --client-cert PATH"
+    return "the server or a gateway is in trouble: ask again later, then whoever runs it"
+
+
+def check_clock(seen: Seen, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:
+    """How far this machine's clock is from the server's, as the reply's ``Date`` has it."""
+    told = None if seen.raw is None else seen.raw.headers.get("date")
+    try:
+        date = parsedate_to_datetime(told or "")
+    except ValueError:
+        return skipped("clock", "the reply has no Date")
+    ahead_s = (now() - date.astimezone(UTC)).total_seconds() - seen.elapsed_s / 2
+    says = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's"
+    if abs(ahead_s) < _LONG_S:
+        return Finding(check="clock", says=says)
+    advice = "set one of them right: certificates and Retry-After dates go by it"
+    return Finding(check="clock", state="warning", says=says, advice=advice)

@@ -1,0 +1,41 @@
+"""All looks in their order, each only where the one before it found something to look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from altcraft_balance.doctor.endpoint import check_endpoint
+from altcraft_balance.doctor.finding import Finding, skipped
+from altcraft_balance.doctor.network import check_network
+from altcraft_balance.doctor.versions import check_versions
+from altcraft_balance.models import ByEmail, Matching
+from altcraft_balance.settings import ClientSettings
+
+__all__ = ["NOBODY", "examine"]
+
+#: Who is asked about when nobody is named: an address that exists nowhere (RFC 2606).
+NOBODY: Final = ByEmail("altcraft-balance-doctor@example.invalid")
+
+
+async def examine(
+    settings: ClientSettings, matching: Matching | None = None
+) -> AsyncIterator[Finding]:
+    """Look at everything; sends one lookup.
+
+    Args:
+        settings: of the client whose set-up it is.
+        matching: a member to ask about; by default one who does not exist.
+    """
+    yield await asyncio.to_thread(check_versions)  # it reads files
+    reached = True
+    async for finding in check_network(settings):
+        reached = reached and finding.state != "failed"
+        yield finding
+    if reached:
+        async for finding in check_endpoint(settings, matching or NOBODY):
+            yield finding
+        return
+    for check in ("endpoint", "token", "points", "clock"):
+        yield skipped(check, "the server was not reached")

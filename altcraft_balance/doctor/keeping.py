@@ -1,0 +1,78 @@
+"""Keeps what a probe was answered, as samples without secrets that a `Sandbox` answers like."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from altcraft_balance.codec.redacted import redacted_sample
+from altcraft_balance.doctor.asking import Seen
+from altcraft_balance.errors import ConfigurationError, UnexpectedReply
+from altcraft_balance.models import Balance
+
+__all__ = ["Samples"]
+
+_DIGITS: Final = re.compile(rb'(_balance"?\s*[>:]\s*"?)([-+0-9.eE]+)')
+
+
+class Samples:
+    """A folder that is filled once; each case has a folder of its own there.
+
+    Raises:
+        ConfigurationError: it cannot be made, or has something in it.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+        trouble = ""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(self._folder.iterdir()):
+                trouble = "it has something in it: name a new folder"
+        except OSError as error:
+            trouble = error.strerror or type(error).__name__
+        if trouble:
+            raise ConfigurationError(f"save: {self._folder} cannot be used: {trouble}")
+
+    def keep(self, case: str, seen: Seen) -> None:
+        """Write the reply of `seen` down; amounts become others of the same shape.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        place = self._folder / case
+        place.mkdir(mode=0o700)
+        for name, content in _files(seen):
+            with os.fdopen(os.open(place / name, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(content)
+
+
+def _files(seen: Seen) -> Iterator[tuple[str, bytes]]:
+    if seen.raw is None:
+        return
+    raw, result = seen.raw, seen.result
+    error = UnexpectedReply("a balance") if isinstance(result, Balance) else result
+    files = redacted_sample(seen.wire, raw.status, raw.headers, raw.body, error)
+    if isinstance(result, Balance):
+        files["body.bin"] = _DIGITS.sub(_as_ones, files["body.bin"])
+        expected = {str(raw.status): _amounts(files["body.bin"])}
+        files["expected.json"] = json.dumps(expected, indent=2).encode() + b"\n"
+    yield from files.items()
+
+
+def _as_ones(found: re.Match[bytes]) -> bytes:
+    """Whose balance it was shall not be seen: digits become ones."""
+    return found[1] + re.sub(rb"[0-9]", b"1", found[2])
+
+
+def _amounts(body: bytes) -> dict[str, str]:
+    total, active = (
+        found[2].decode()
+        for name in (b"total_balance", b"active_balance")
+        if (found := re.search(name + rb'("?\s*[>:]\s*"?)([-+0-9.eE]+)', body))
+    )
+    return {"total_balance": total, "active_balance": active}

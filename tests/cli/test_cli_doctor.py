@@ -1,0 +1,71 @@
+"""``altcraft-balance doctor``."""
+
+import json
+
+import pytest
+
+
+def test_a_set_up_in_order_is_told(command, server):
+    """A line for each check, and exit 0."""
+    ended = command("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    checks = [line.split()[1] for line in ended.out.splitlines() if not line.startswith(" ")]
+    assert checks == ["versions", "dns", "tcp", "tls", "endpoint", "token", "points", "clock"]
+
+
+def test_what_is_wrong_is_told_with_what_to_do(command, server):
+    """And exit 3."""
+    ended = command("doctor", ALTCRAFT_TOKEN="x")
+    assert ended.code == 3
+    assert "WRONG token" in ended.out
+    assert "-> check the API token" in ended.out
+
+
+def test_json_is_for_programs(command, server):
+    """All of it in one line."""
+    ended = command("doctor", "--json", "--probe")
+    report = json.loads(ended.out)
+    assert (ended.code, report["ok"]) == (0, True)
+    assert report["checks"][4] == {
+        "check": "endpoint",
+        "state": "ok",
+        "says": report["checks"][4]["says"],
+        "advice": "",
+    }
+    assert report["facts"][0] == {
+        "question": "where the token goes",
+        "answer": "accepted in the body and in the header",
+    }
+    assert report["settings"][-1].startswith("ALTCRAFT_CONCURRENCY=")
+
+
+def test_a_probe_prints_settings_and_keeps_replies(command, server, tmp_path):
+    """To copy, and for a server."""
+    kept = tmp_path / "kept"
+    arguments = ("--email", "user@example.com", "--probe", "--save", str(kept))
+    ended = command("doctor", *arguments)
+    assert ended.code == 0
+    assert "Settings that fit this server:" in ended.out
+    assert (kept / "body-token" / "body.bin").exists()
+    assert "user@" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--save", "kept"), "--save keeps what a probe is answered: give --probe as well"),
+        (("--email", "a", "--phone", "1"), "say which member: exactly one of"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(command, server, arguments, said):
+    """With exit 2."""
+    ended = command("doctor", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+def test_without_settings_they_are_named(command):
+    """As by every command."""
+    ended = command("doctor")
+    assert ended.code == 2
+    assert "--base-url (ALTCRAFT_BASE_URL)" in ended.err

@@ -1,0 +1,169 @@
+"""A probe settles what is documented nowhere, and its settings make a client work."""
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+
+from altcraft_balance.client import BalanceClient
+from altcraft_balance.doctor.asking import asking
+from altcraft_balance.doctor.keeping import Samples
+from altcraft_balance.doctor.probe import MOST_LOOKUPS, Probe
+from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError, NotAMember
+from altcraft_balance.models import ByEmail, ByPhone, CurrencyEid
+from altcraft_balance.sandbox import Sandbox
+from altcraft_balance.sandbox.manners import CASES
+
+MEMBER = ByEmail("user@example.com")
+STARS = CurrencyEid("stars")
+
+
+def envelope(code, text):
+    return json.dumps({"error": code, "error_text": text}).encode()
+
+
+def sample(folder, case, status, body, raises="ApiError"):
+    place = folder / case
+    place.mkdir(parents=True)
+    expected = {"raises": raises} if raises else {"total_balance": "1", "active_balance": "1"}
+    (place / "expected.json").write_text(json.dumps({str(status): expected}))
+    (place / "body.bin").write_bytes(body)
+    (place / "headers.json").write_text('{"content-type": "application/json", "server": "own"}')
+
+
+def in_the_header(folder):
+    """The token is taken from the header alone; unknown members are 440 with HTTP 200."""
+    sample(folder, "body-token", 200, envelope(401, "Token required"))
+    sample(folder, "unknown-member", 200, envelope(440, "No profile"))
+
+
+def speaking_json(folder):
+    """XML is answered in JSON; unknown members are 404 with HTTP 404."""
+    sample(folder, "xml", 200, b'{"error":0}', raises="")
+    sample(folder, "unknown-member", 404, envelope(404, "Not found"))
+    sample(folder, "unknown-program", 404, envelope(404, "Not found"))
+
+
+def wanting_a_currency(folder):
+    """Without a currency nothing is answered; what is wrong is always 400."""
+    sample(folder, "no-currency", 400, envelope(400, "Currency required"))
+    sample(folder, "header-token", 401, envelope(401, "Token required"))
+    sample(folder, "unknown-member", 400, envelope(400, "Incorrect request"))
+
+
+SERVERS = [in_the_header, speaking_json, wanting_a_currency]
+
+
+async def probed(settings, matching=MEMBER, **further):
+    """What was asked and found, and how often was asked."""
+    async with asking(settings) as asker:
+        facts = [fact async for fact in Probe(asker, matching, **further).facts()]
+        return (
+            {fact.question: fact.answer for fact in facts},
+            [line for fact in facts for line in fact.settings],
+            asker.asked,
+        )
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.__name__)
+@pytest.mark.parametrize("matching", [MEMBER, ByPhone("+79001234567"), None], ids=str)
+async def test_its_settings_make_a_client_work(
+    settings_of, monkeypatch, tmp_path, server, matching
+):
+    """Whatever the server wants; with at most 15 lookups."""
+    server(tmp_path)
+    async with Sandbox(samples=tmp_path) as sandbox:
+        settings = settings_of(sandbox.url, currency=STARS)
+        _, found, asked = await probed(settings, matching)
+        assert asked == sandbox.requests <= MOST_LOOKUPS
+        for line in found:
+            name, _, value = line.partition("=")
+            if value != "...":
+                monkeypatch.setenv(name, value)
+        told = {"base_url": sandbox.url, "token": "sandbox-token"}
+        client = BalanceClient.from_env(**told, loyalty_program_id=123, currency=STARS)
+        async with client:
+            assert (await client.get_balance(MEMBER)).total_balance >= 0
+            with pytest.raises(AltcraftBalanceError) as caught:
+                await client.get_balance(ByEmail("nobody@example.invalid"))
+        assert isinstance(caught.value, NotAMember) is (server is not wanting_a_currency)
+
+
+async def test_what_is_found_is_said(settings_of, tmp_path):
+    """Question by question."""
+    in_the_header(tmp_path)
+    async with Sandbox(samples=tmp_path) as sandbox:
+        facts, found, _ = await probed(settings_of(sandbox.url, currency=STARS))
+    took = facts.pop("how long a reply takes")
+    assert took.startswith(tuple("0123456789"))
+    assert "1000 requests/s need" in took
+    assert facts == {
+        "where the token goes": "accepted in the header",
+        "a request in XML": "answered in XML",
+        "a member who does not exist": "error 440 with HTTP 200",
+        "a program that does not exist": "error 400 with HTTP 200",
+        "a currency that does not exist": "error 400 with HTTP 200",
+        "a request without a currency": "answered with the same balance",
+        "e-mail in capitals": "is another member",
+        "gzip, when asked for": "sent as it is",
+        "a Request-ID that is known": "is answered anew",
+    }
+    assert found[:2] == ["ALTCRAFT_AUTH=header", "ALTCRAFT_NOT_A_MEMBER=440"]
+
+
+async def test_a_token_that_nobody_takes(settings_of):
+    """It is said, and nothing is made of what follows."""
+    async with Sandbox() as sandbox:
+        facts, _, _ = await probed(settings_of(sandbox.url, token="another"))
+    assert facts["where the token goes"] == "it is refused in the body and in the header: check it"
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.__name__)
+async def test_what_is_kept_makes_a_sandbox_like_it(settings_of, tmp_path, server):
+    """Probed again, that sandbox is found to be the same."""
+    server(tmp_path / "server")
+    kept = tmp_path / "kept"
+    async with Sandbox(samples=tmp_path / "server") as sandbox:
+        settings = settings_of(sandbox.url, currency=STARS)
+        first, _, _ = await probed(settings, keep=(await asyncio.to_thread(Samples, kept)).keep)
+    async with Sandbox(samples=kept) as sandbox:
+        second, _, _ = await probed(settings_of(sandbox.url, currency=STARS))
+    for facts in (first, second):
+        del facts["how long a reply takes"]
+    assert first == second
+    assert {path.name for path in kept.iterdir()} <= set(CASES)
+
+
+async def test_what_is_kept_names_nobody(settings_of, tmp_path):
+    """No token, no address, no amount."""
+    async with Sandbox() as sandbox:
+        sandbox.set_balance(MEMBER, total_balance="98765.43", active_balance="234.5")
+        settings = settings_of(sandbox.url, currency=STARS)
+        await probed(settings, keep=(await asyncio.to_thread(Samples, tmp_path / "kept")).keep)
+    kept = [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+    text = b"".join(path.read_bytes() for path in kept)
+    for secret in (b"sandbox-token", b"user@", b"98765", b"234.5"):
+        assert secret not in text
+    assert b"11111.11" in text
+    assert Counter(path.stat().st_mode & 0o777 for path in kept) == {0o600: len(kept)}
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    """So that no two probes are mixed."""
+    (tmp_path / "something").touch()
+    with pytest.raises(ConfigurationError, match="name a new folder"):
+        Samples(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["nothing", "no status", "no body"])
+async def test_samples_that_are_none_are_refused(tmp_path, what):
+    """With the folder's name."""
+    if what != "nothing":
+        sample(tmp_path, "xml", 200, b"{}")
+        if what == "no status":
+            (tmp_path / "xml" / "expected.json").write_text("[]")
+        else:
+            (tmp_path / "xml" / "body.bin").unlink()
+    with pytest.raises(ConfigurationError, match="samples: "):
+        await Sandbox(samples=tmp_path).start()
