@@ -1,0 +1,93 @@
+"""A consumer of Kafka that looks each event's member up: ``python kafka_consumer.py``.
+
+Never a nack: Kafka would deliver the whole batch again, at once, for one bad event. What may be
+answered later goes to a retry topic with the moment before which it is not asked again, what is
+hopeless to a dead-letter topic, and then the batch is committed. A fatal answer, as any other
+trouble, stops the program without a commit, so that nothing is lost: let it be started again.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from altcraft_balance import BalanceClient, ByEmail, Failed, Outcome
+from altcraft_balance.integrations.faststream import (
+    Balances,
+    balances_lifespan,
+    pause_while_stopped,
+    stop_for,
+)
+from altcraft_balance.integrations.outcomes import SortedOutcomes, again_after_s, sort_outcomes
+
+#: Seconds for a batch; Kafka gives the partition to somebody else after 300 (max.poll.interval).
+BATCH_S = 60
+RETRY_S = float(os.environ.get("RETRY_S", "30"))
+
+broker = KafkaBroker(os.environ.get("KAFKA", "localhost:9092"), graceful_timeout=BATCH_S)
+app = FastStream(broker, lifespan=balances_lifespan())
+how = {
+    "group_id": "balances",
+    "batch": True,
+    "max_records": 200,
+    "ack_policy": AckPolicy.MANUAL,
+    "auto_offset_reset": "earliest",
+}
+
+
+@broker.subscriber("members", **how)
+async def look_up(events: list[dict[str, Any]], message: KafkaMessage, balances: Balances):
+    await look_all_up(events, message, balances)
+
+
+@broker.subscriber("members.again", **{**how, "group_id": "balances.again"})
+async def look_up_again(events: list[dict[str, Any]], message: KafkaMessage, balances: Balances):
+    first = min(event["not_before"] for event in events)
+    await asyncio.sleep(min(max(0.0, first - time.time()), BATCH_S))
+    await look_all_up(events, message, balances)
+
+
+async def look_all_up(
+    events: list[dict[str, Any]], message: KafkaMessage, balances: BalanceClient
+) -> None:
+    try:
+        outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
+        await asyncio.gather(*sends_for(sort_outcomes(outcomes)))
+    except Exception as error:  # the next batch's commit would pass over this one
+        raise stop_for(error) from error
+    await message.ack()
+    pause_while_stopped(balances, message.consumer)
+
+
+def sends_for(came: SortedOutcomes) -> Iterator[Awaitable[Any]]:
+    for one in came.answered:
+        yield broker.publish(answer_of(one), "balances")
+    for one in came.again:
+        yield broker.publish(later(one), "members.again")
+    for one in came.hopeless:
+        yield broker.publish({**one.query.tag, "error": str(one.error)}, "members.dead")
+
+
+def member_of(event: dict[str, Any]) -> ByEmail:
+    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+
+
+def answer_of(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Failed):  # not a member
+        return {**outcome.query.tag, "total": None}
+    return {**outcome.query.tag, "total": str(outcome.balance.total_balance)}
+
+
+def later(failed: Failed) -> dict[str, Any]:
+    event = failed.query.tag
+    tries = event.get("tries", 0)
+    wait_s = again_after_s(failed, tries, base_s=RETRY_S)
+    return {**event, "tries": tries + 1, "not_before": time.time() + wait_s}
+
+
+if __name__ == "__main__":
+    asyncio.run(app.run())

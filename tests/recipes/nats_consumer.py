@@ -1,0 +1,65 @@
+"""A consumer of NATS JetStream that looks each event's member up: ``python nats_consumer.py``.
+
+Each event is acknowledged by itself: an answer is published and acked, what may be answered later
+is nacked with a delay, and what is hopeless is published elsewhere and never delivered again.
+"""
+
+import asyncio
+import os
+from typing import Any
+
+from faststream import AckPolicy, FastStream
+from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
+
+from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
+from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.outcomes import again_after_s, sort_outcomes
+
+#: Seconds for a batch; NATS delivers what is not acknowledged in 120 to somebody else.
+BATCH_S = 60
+RETRY_S = float(os.environ.get("RETRY_S", "30"))
+
+broker = NatsBroker(os.environ.get("NATS", "nats://localhost:4222"), graceful_timeout=BATCH_S)
+app = FastStream(broker, lifespan=balances_lifespan())
+stream = JStream("members", subjects=["members", "balances", "members.dead"])
+
+
+@broker.subscriber(
+    "members",
+    stream=stream,
+    durable="balances",
+    pull_sub=PullSub(batch=True, batch_size=200, timeout=0.1),
+    config=ConsumerConfig(ack_wait=2 * BATCH_S),
+    ack_policy=AckPolicy.MANUAL,
+)
+async def look_up(events: list[dict[str, Any]], message: NatsMessage, balances: Balances):
+    outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
+    try:
+        came = sort_outcomes(outcomes)
+    except AltcraftBalanceError as error:
+        raise stop_for(error) from error
+    raw = message.raw_message
+    for one in came.answered:
+        await broker.publish(answer_of(one), "balances", stream="members")
+        await raw[one.index].ack()
+    for one in came.again:
+        tries = raw[one.index].metadata.num_delivered - 1
+        await raw[one.index].nak(delay=again_after_s(one, tries, base_s=RETRY_S))
+    for one in came.hopeless:
+        dead = {**one.query.tag, "error": str(one.error)}
+        await broker.publish(dead, "members.dead", stream="members")
+        await raw[one.index].term()
+
+
+def member_of(event: dict[str, Any]) -> ByEmail:
+    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+
+
+def answer_of(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Failed):  # not a member
+        return {**outcome.query.tag, "total": None}
+    return {**outcome.query.tag, "total": str(outcome.balance.total_balance)}
+
+
+if __name__ == "__main__":
+    asyncio.run(app.run())

@@ -1,0 +1,75 @@
+"""A consumer of RabbitMQ that looks each event's member up: ``python rabbit_consumer.py``.
+
+An answer is published and acked. RabbitMQ has no nack with a delay, so a queue stands in for it:
+what is nacked goes to ``members.later``, waits there, and comes back. What is hopeless is
+published elsewhere and acked.
+"""
+
+import asyncio
+import os
+from typing import Any
+
+from faststream import AckPolicy, FastStream
+from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
+
+from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
+from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.outcomes import sort_outcomes
+
+DEADLINE_S = 60
+RETRY_S = float(os.environ.get("RETRY_S", "30"))
+#: Events that are looked up at once.
+AT_ONCE = 64
+
+broker = RabbitBroker(
+    os.environ.get("RABBIT", "amqp://guest:guest@localhost:5672"),
+    graceful_timeout=DEADLINE_S,
+    default_channel=Channel(prefetch_count=AT_ONCE),
+)
+app = FastStream(broker, lifespan=balances_lifespan())
+
+
+def goes_to(name: str, **further: Any) -> dict[str, Any]:
+    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name, **further}
+
+
+members = RabbitQueue("members", durable=True, arguments=goes_to("members.later"))
+waits = goes_to("members", **{"x-message-ttl": int(RETRY_S * 1000)})
+later = RabbitQueue("members.later", durable=True, arguments=waits)
+
+
+@app.after_startup
+async def declare() -> None:
+    for queue in (later, RabbitQueue("balances", durable=True), RabbitQueue("members.dead")):
+        await broker.declare_queue(queue)
+
+
+@broker.subscriber(members, ack_policy=AckPolicy.MANUAL)
+async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balances):
+    outcomes = await balances.get_balances([event], by=member_of, item_deadline_s=DEADLINE_S)
+    try:
+        came = sort_outcomes(outcomes)
+    except AltcraftBalanceError as error:
+        raise stop_for(error) from error
+    for one in came.answered:
+        await broker.publish(answer_of(one), "balances", persist=True)
+    for one in came.hopeless:
+        await broker.publish({**event, "error": str(one.error)}, "members.dead", persist=True)
+    if came.again:
+        await message.nack(requeue=False)
+    else:
+        await message.ack()
+
+
+def member_of(event: dict[str, Any]) -> ByEmail:
+    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+
+
+def answer_of(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Failed):  # not a member
+        return {**outcome.query.tag, "total": None}
+    return {**outcome.query.tag, "total": str(outcome.balance.total_balance)}
+
+
+if __name__ == "__main__":
+    asyncio.run(app.run())

@@ -1,0 +1,74 @@
+"""A consumer of a Redis stream that looks each event's member up: ``python redis_consumer.py``.
+
+Answers and what is hopeless are acknowledged. What may be answered later, and whatever a consumer
+that died has left, stays pending, and is claimed when it has lain for a while.
+"""
+
+import asyncio
+import os
+from contextlib import suppress
+from typing import Any
+
+from faststream import AckPolicy, FastStream
+from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
+from faststream.redis.annotations import Redis
+from redis.asyncio import from_url
+from redis.exceptions import ResponseError
+
+from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
+from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.outcomes import sort_outcomes
+
+#: Seconds for a batch; what is pending for longer than both together is claimed.
+BATCH_S = float(os.environ.get("BATCH_S", "60"))
+RETRY_S = float(os.environ.get("RETRY_S", "30"))
+GROUP, NAME = "balances", f"{os.uname().nodename}-{os.getpid()}"
+
+URL = os.environ.get("REDIS", "redis://localhost:6379")
+
+broker = RedisBroker(URL, graceful_timeout=BATCH_S)
+app = FastStream(broker, lifespan=balances_lifespan())
+new = {"group": GROUP, "consumer": NAME, "batch": True, "max_records": 200}
+pending = {**new, "min_idle_time": int((BATCH_S + RETRY_S) * 1000)}
+
+
+@app.on_startup
+async def make_group() -> None:
+    """From the stream's beginning: by default what came before the first start is passed over."""
+    async with from_url(URL) as redis:
+        with suppress(ResponseError):  # there is one
+            await redis.xgroup_create("members", GROUP, id="0", mkstream=True)
+
+
+@broker.subscriber(stream=StreamSub("members", **new), ack_policy=AckPolicy.MANUAL)
+@broker.subscriber(stream=StreamSub("members", **pending), ack_policy=AckPolicy.MANUAL)
+async def look_up(
+    events: list[dict[str, Any]], message: RedisStreamMessage, balances: Balances, redis: Redis
+):
+    outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
+    try:
+        came = sort_outcomes(outcomes)
+    except AltcraftBalanceError as error:
+        raise stop_for(error) from error
+    for one in came.answered:
+        await broker.publish(answer_of(one), stream="balances")
+    for one in came.hopeless:
+        dead = {**one.query.tag, "error": str(one.error)}
+        await broker.publish(dead, stream="members.dead")
+    ids = message.raw_message["message_ids"]
+    if done := [ids[one.index] for one in (*came.answered, *came.hopeless)]:
+        await redis.xack("members", GROUP, *done)
+
+
+def member_of(event: dict[str, Any]) -> ByEmail:
+    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+
+
+def answer_of(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Failed):  # not a member
+        return {**outcome.query.tag, "total": None}
+    return {**outcome.query.tag, "total": str(outcome.balance.total_balance)}
+
+
+if __name__ == "__main__":
+    asyncio.run(app.run())
