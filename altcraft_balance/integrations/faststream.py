@@ -3,7 +3,7 @@
     app = FastStream(broker, lifespan=balances_lifespan())
 
     @broker.subscriber("members")
-    async def look_up(event: Event, balances: Balances): ...
+    async def look_up(event: Event, balances: Balances, stop: Stop): ...
 
 The client opens before the broker delivers anything and closes when the last handler has ended.
 """
@@ -20,7 +20,7 @@ from altcraft_balance.errors import ConfigurationError
 
 try:
     from faststream import Context, ContextRepo
-    from faststream.exceptions import StopApplication
+    from faststream.exceptions import StopConsume
 except ImportError:
     missing = True
 else:
@@ -31,37 +31,61 @@ if missing:
         "python -m pip install 'altcraft-balance[faststream]'"
     )
 
-__all__ = ["Balances", "balances_lifespan", "pause_while_stopped", "stop_for"]
+__all__ = ["Balances", "Stop", "balances_lifespan", "pause_while_stopped"]
 
-_NAME: Final = "altcraft_balances"
+_CLIENT: Final = "altcraft_balances"
+_STOP: Final = "altcraft_stop"
 _LEAST_S: Final = 0.05
 
+
+class Stopper:
+    """Stops the whole program, with nothing acknowledged: ``raise stop(error) from error``.
+
+    For an error that every event would meet, and for one after which a later acknowledgement
+    would pass over events that were not dealt with. The program ends with exit code 1 and one
+    sentence, so that whoever looks after it starts it again.
+    """
+
+    def __init__(self, context: ContextRepo) -> None:
+        self._context = context
+        self.error: BaseException | None = None
+
+    def __call__(self, error: BaseException) -> StopConsume:
+        """What to raise; the program ends when its handlers have."""
+        self.error = self.error or error
+        # Not by FastStream's own StopApplication: the subscriber that ends with it ends the task
+        # in which it was to tell the program (0.7.8, with Kafka).
+        if (app := self._context.get("app")) is not None:
+            app.exit()
+        return StopConsume()
+
+
 #: A handler's parameter of this type is the open client.
-Balances: TypeAlias = Annotated[BalanceClient, Context(_NAME)]
+Balances: TypeAlias = Annotated[BalanceClient, Context(_CLIENT)]
+#: And of this one, what stops the program.
+Stop: TypeAlias = Annotated[Stopper, Context(_STOP)]
 
 
 def balances_lifespan(
     make_client: Callable[[], BalanceClient] = BalanceClient.from_env,
 ) -> Callable[[ContextRepo], AbstractAsyncContextManager[None]]:
-    """A lifespan for ``FastStream(broker, lifespan=...)``; `make_client` makes the client."""
+    """A lifespan for ``FastStream(broker, lifespan=...)``; `make_client` makes the client.
+
+    Raises:
+        SystemExit: at the end, when a handler has stopped the program.
+    """
 
     @asynccontextmanager
     async def lifespan(context: ContextRepo) -> AsyncIterator[None]:
+        stopper = Stopper(context)
         async with make_client() as client:
-            context.set_global(_NAME, client)
+            context.set_global(_CLIENT, client)
+            context.set_global(_STOP, stopper)
             yield
+        if stopper.error is not None:
+            raise SystemExit(f"stopped: {stopper.error}")
 
     return lifespan
-
-
-def stop_for(error: Exception) -> StopApplication:
-    """What to raise in a handler to stop the whole program, with nothing acknowledged.
-
-    For an error that every event would meet: ``raise stop_for(error) from error``.
-    """
-    stop = StopApplication(f"stopped: {error}")
-    stop.code = 1
-    return stop
 
 
 class Pausable(Protocol):

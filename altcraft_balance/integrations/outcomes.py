@@ -76,5 +76,5 @@ def again_after_s(
         base_s: of the first time.
         cap_s: the most, but for what the server itself asks.
     """
-    wait_s = min(cap_s, base_s * 2 ** min(tries, _MOST_DOUBLINGS))
+    wait_s: float = min(cap_s, base_s * 2.0 ** min(tries, _MOST_DOUBLINGS))
     return max(wait_s, failed.error.retry_after_s or 0.0)

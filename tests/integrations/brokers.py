@@ -150,7 +150,7 @@ async def nats(url):
             for message in await subscription.fetch(1000, timeout=0.2):
                 seen.append(json.loads(message.data))
                 await message.ack()
-        except (nats.errors.TimeoutError, NotFoundError):
+        except (TimeoutError, nats.errors.TimeoutError, NotFoundError):
             pass
         return seen
 

@@ -108,7 +108,7 @@ async def test_a_fatal_answer_stops_it_and_acknowledges_nothing(broker, consumer
         await publish(events)
         refused = consumer(name, sandbox, **told, ALTCRAFT_TOKEN="another")
         async with asyncio.timeout(60):
-            await asyncio.to_thread(refused.wait)
+            assert await asyncio.to_thread(refused.wait) == 1
         assert sandbox.counts["ok"] == 0
         consumer(name, sandbox, **told)
 

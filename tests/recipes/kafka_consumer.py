@@ -18,9 +18,9 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from altcraft_balance import BalanceClient, ByEmail, Failed, Outcome
 from altcraft_balance.integrations.faststream import (
     Balances,
+    Stop,
     balances_lifespan,
     pause_while_stopped,
-    stop_for,
 )
 from altcraft_balance.integrations.outcomes import SortedOutcomes, again_after_s, sort_outcomes
 
@@ -40,25 +40,29 @@ how = {
 
 
 @broker.subscriber("members", **how)
-async def look_up(events: list[dict[str, Any]], message: KafkaMessage, balances: Balances):
-    await look_all_up(events, message, balances)
+async def look_up(
+    events: list[dict[str, Any]], message: KafkaMessage, balances: Balances, stop: Stop
+):
+    await look_all_up(events, message, balances, stop)
 
 
 @broker.subscriber("members.again", **{**how, "group_id": "balances.again"})
-async def look_up_again(events: list[dict[str, Any]], message: KafkaMessage, balances: Balances):
+async def look_up_again(
+    events: list[dict[str, Any]], message: KafkaMessage, balances: Balances, stop: Stop
+):
     first = min(event["not_before"] for event in events)
     await asyncio.sleep(min(max(0.0, first - time.time()), BATCH_S))
-    await look_all_up(events, message, balances)
+    await look_all_up(events, message, balances, stop)
 
 
 async def look_all_up(
-    events: list[dict[str, Any]], message: KafkaMessage, balances: BalanceClient
+    events: list[dict[str, Any]], message: KafkaMessage, balances: BalanceClient, stop: Stop
 ) -> None:
     try:
         outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
         await asyncio.gather(*sends_for(sort_outcomes(outcomes)))
     except Exception as error:  # the next batch's commit would pass over this one
-        raise stop_for(error) from error
+        raise stop(error) from error
     await message.ack()
     pause_while_stopped(balances, message.consumer)
 

@@ -12,11 +12,11 @@ from faststream import AckPolicy, FastStream
 from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
 from altcraft_balance.integrations.outcomes import again_after_s, sort_outcomes
 
-#: Seconds for a batch; NATS delivers what is not acknowledged in 120 to somebody else.
-BATCH_S = 60
+#: Seconds for a batch; NATS delivers to somebody else what is not acknowledged in twice as many.
+BATCH_S = float(os.environ.get("BATCH_S", "60"))
 RETRY_S = float(os.environ.get("RETRY_S", "30"))
 
 broker = NatsBroker(os.environ.get("NATS", "nats://localhost:4222"), graceful_timeout=BATCH_S)
@@ -32,12 +32,14 @@ stream = JStream("members", subjects=["members", "balances", "members.dead"])
     config=ConsumerConfig(ack_wait=2 * BATCH_S),
     ack_policy=AckPolicy.MANUAL,
 )
-async def look_up(events: list[dict[str, Any]], message: NatsMessage, balances: Balances):
+async def look_up(
+    events: list[dict[str, Any]], message: NatsMessage, balances: Balances, stop: Stop
+):
     outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
     try:
         came = sort_outcomes(outcomes)
     except AltcraftBalanceError as error:
-        raise stop_for(error) from error
+        raise stop(error) from error
     raw = message.raw_message
     for one in came.answered:
         await broker.publish(answer_of(one), "balances", stream="members")

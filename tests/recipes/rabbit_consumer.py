@@ -13,7 +13,7 @@ from faststream import AckPolicy, FastStream
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
 from altcraft_balance.integrations.outcomes import sort_outcomes
 
 DEADLINE_S = 60
@@ -45,12 +45,12 @@ async def declare() -> None:
 
 
 @broker.subscriber(members, ack_policy=AckPolicy.MANUAL)
-async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balances):
+async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances([event], by=member_of, item_deadline_s=DEADLINE_S)
     try:
         came = sort_outcomes(outcomes)
     except AltcraftBalanceError as error:
-        raise stop_for(error) from error
+        raise stop(error) from error
     for one in came.answered:
         await broker.publish(answer_of(one), "balances", persist=True)
     for one in came.hopeless:

@@ -16,7 +16,7 @@ from redis.asyncio import from_url
 from redis.exceptions import ResponseError
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, balances_lifespan, stop_for
+from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
 from altcraft_balance.integrations.outcomes import sort_outcomes
 
 #: Seconds for a batch; what is pending for longer than both together is claimed.
@@ -43,13 +43,17 @@ async def make_group() -> None:
 @broker.subscriber(stream=StreamSub("members", **new), ack_policy=AckPolicy.MANUAL)
 @broker.subscriber(stream=StreamSub("members", **pending), ack_policy=AckPolicy.MANUAL)
 async def look_up(
-    events: list[dict[str, Any]], message: RedisStreamMessage, balances: Balances, redis: Redis
+    events: list[dict[str, Any]],
+    message: RedisStreamMessage,
+    balances: Balances,
+    redis: Redis,
+    stop: Stop,
 ):
     outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
     try:
         came = sort_outcomes(outcomes)
     except AltcraftBalanceError as error:
-        raise stop_for(error) from error
+        raise stop(error) from error
     for one in came.answered:
         await broker.publish(answer_of(one), stream="balances")
     for one in came.hopeless:
