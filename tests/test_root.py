@@ -127,3 +127,24 @@ def test_every_test_file_has_a_name_of_its_own():
     """Two files of one name would be one module."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert len(names) == len(set(names))
+
+
+#: Modules that a system other than POSIX lacks.
+POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "termios", "tty", "uvloop"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_module_needs_posix_to_be_imported(path):
+    """On Windows a module says what it lacks when it is asked for that, not before."""
+    tree = ast.parse(path.read_text("utf-8"))
+    names = {
+        alias.name.partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        (node.module or "").partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert not names & POSIX_ONLY

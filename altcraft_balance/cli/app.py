@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
+from altcraft_balance.cli.examples import EXAMPLES
 from altcraft_balance.cli.exits import MEANINGS, CannotWrite, ExitCode, code_of
 from altcraft_balance.cli.loops import hold_standard_streams
 from altcraft_balance.cli.show import say_error, screen, silence, tolerate_encodings
@@ -65,7 +66,7 @@ def _app(named: str = "") -> typer.Typer:
         name=PROGRAM,
         help="Loyalty points balances on the Altcraft marketing platform.",
         epilog=_epilog("get"),
-        add_completion=False,
+        add_completion=True,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={
@@ -105,12 +106,14 @@ def _main(
 
 
 def _epilog(command: str, before: str = "") -> str:
-    """What stands below the options: exit codes, and the rule by which variables are named."""
+    """What stands below the options: examples, exit codes, and how variables are named."""
     option = _COMMANDS[command]
     variable = f"{command}_{option.lstrip('-')}".upper()
     codes = "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())
     rule = f"Each option has a variable: {command} {option} has {_PREFIX}_{variable}."
-    paragraphs = filter(None, [before, f"Exit codes:\n\n{codes}", rule])
+    examples = "\n".join(f"  {line}" for line in EXAMPLES[command])
+    shown = [f"Examples:\n\n{examples}", before, f"Exit codes:\n\n{codes}", rule]
+    paragraphs = filter(None, shown)
     return escape("\n\n".join(paragraphs))
 
 

@@ -56,7 +56,9 @@ async def shop(command, sandbox, **environment):
         "ALTCRAFT_NOT_A_MEMBER": "404",
         **environment,
     }
-    process = subprocess.Popen([sys.executable, *command(port)], env=told)
+    process = subprocess.Popen(  # noqa: ASYNC220 - it takes a millisecond
+        [sys.executable, *command(port)], env=told
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
