@@ -28,10 +28,12 @@ from altcraft_balance.telemetry.events import (
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
-__all__ = ["Tracing", "check_extra"]
+__all__ = ["SPAN", "Tracing", "check_extra"]
 
 _OURS: Final = "altcraft_balance"
 _PATH: Final = "/api/v1.1/loyalty/account/balance"
+#: What every lookup's span is called.
+SPAN: Final = f"POST {_PATH}"
 #: Errors that are answers: the lookup did what it was called for.
 _ANSWERS: Final = frozenset({"not_a_member"})
 
@@ -96,7 +98,7 @@ class Tracing:
         if event.member_ref is not None:
             attributes[f"{_OURS}.member_ref"] = event.member_ref
         kind = self._trace.SpanKind.CLIENT
-        return _Lookup(self._tracer.start_span(f"POST {_PATH}", kind=kind, attributes=attributes))
+        return _Lookup(self._tracer.start_span(SPAN, kind=kind, attributes=attributes))
 
     def _end(self, known: _Lookup, event: LookupEnded | LookupCancelled) -> None:
         span = known.span

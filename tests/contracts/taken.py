@@ -1,7 +1,9 @@
 """What each contract is now: from the code where it stands there as a table, else from runs."""
 
+import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import get_args
 
 import typer
@@ -15,7 +17,10 @@ from altcraft_balance.refresh.rows.plan import ANSWER
 from altcraft_balance.refresh.state.checkpoint import VERSION, FileCheckpoint
 from altcraft_balance.refresh.state.folder import STATE
 from altcraft_balance.refresh.summary import RunState
+from altcraft_balance.telemetry import tracing
 from altcraft_balance.telemetry.events import Event
+from altcraft_balance.telemetry.metrics import DURATIONS, FIGURES
+from altcraft_balance.telemetry.prometheus import _named
 from tests.contracts import runs
 from tests.contracts.shapes import shape_of
 
@@ -32,6 +37,7 @@ def tables(folder):
         "environment": variables(),
         "error_kinds": error_kinds(),
         "events": events(),
+        "metrics": metrics(),
         "exit_codes": {f"{code.value}": [code.name, text] for code, text in MEANINGS.items()},
         "state": state(folder),
         "words": {"status": list(STATUSES), "state": list(get_args(RunState))},
@@ -87,6 +93,31 @@ def events():
         event.__name__: {field.name: str(field.type) for field in fields(event)}
         for event in get_args(Event)
     }
+
+
+def metrics():
+    """Metric -> its name for Prometheus, its kind, unit and labels; and what spans are called."""
+    durations = {
+        f"altcraft_balance.{one.name}": [_named(one.name, "s"), "histogram", "s", *one.labels]
+        for one in DURATIONS
+    }
+    figures = {
+        f"altcraft_balance.{one.name}": [
+            _named(one.name, one.unit) + ("_total" if one.kind == "counter" else ""),
+            one.kind,
+            one.unit,
+            *one.labels,
+        ]
+        for one in FIGURES
+    }
+    return {**durations, **figures, "spans": spans()}
+
+
+def spans():
+    """Span or event -> its attributes, as the words in the code that make them."""
+    text = Path(tracing.__file__).read_text("utf-8").replace("{_OURS}", "altcraft_balance")
+    attributes = re.findall(r'"((?:altcraft_balance|error|http|server|url)\.[a-z_.]+)"', text)
+    return {"name": tracing.SPAN, "words": sorted(set(attributes))}
 
 
 def state(folder):

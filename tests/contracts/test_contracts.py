@@ -44,6 +44,7 @@ def test_each_file_is_a_contract():
         "events",
         "exit_codes",
         "get_json",
+        "metrics",
         "progress_json",
         "state",
         "status_json",

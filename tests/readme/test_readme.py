@@ -1,6 +1,7 @@
 """README's promises about itself: what it shows runs, what it lists exists."""
 
 import ast
+import asyncio
 import inspect
 import itertools
 import re
@@ -32,7 +33,7 @@ async def run(block):
     if code.co_flags & inspect.CO_COROUTINE:
         await eval(code, names)
     else:
-        exec(code, names)
+        await asyncio.to_thread(exec, code, names)  # a program without a loop
     return names
 
 

@@ -1,7 +1,9 @@
 """The fixtures that pytest has where the package is installed, in a project of its own."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -42,6 +44,7 @@ USERS = """
 """
 
 
+README = Path(__file__).parents[2] / "README.md"
 #: What pytest-asyncio itself warns of.
 QUIET = ("-o", "asyncio_default_fixture_loop_scope=function")
 
@@ -90,4 +93,12 @@ def test_it_costs_nothing_where_nobody_uses_it(run):
             }
         """
     )
+    assert "1 passed" in said, said
+
+
+def test_the_readmes_test_passes(run):
+    """As it stands there."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    [block] = [one for one in blocks if "async def test_" in one]
+    said = run(block, "--strict-markers")
     assert "1 passed" in said, said
