@@ -28,6 +28,7 @@ __all__ = [
     "BOUNDS_S",
     "DURATIONS",
     "FIGURES",
+    "TIMED",
     "Buckets",
     "Duration",
     "Figure",
@@ -150,6 +151,10 @@ FIGURES: Final = (
 )
 
 
+#: Events that have a duration: an alternative of types would be made anew for each event.
+TIMED: Final = (AttemptEnded, LookupEnded, LookupCancelled)
+
+
 def labels_of(event: AttemptEnded | LookupEnded | LookupCancelled) -> tuple[int, tuple[str, ...]]:
     """Which of `DURATIONS` it belongs to, and the values of its labels."""
     if isinstance(event, AttemptEnded):
@@ -186,7 +191,7 @@ class Meter:
 
     def __call__(self, event: Event) -> None:
         """Count `event`."""
-        if isinstance(event, AttemptEnded | LookupEnded | LookupCancelled):
+        if isinstance(event, TIMED):
             number, labels = labels_of(event)
             self._add(number, labels, event.elapsed_s)
         elif isinstance(event, RetryPlanned):

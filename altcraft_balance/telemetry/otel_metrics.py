@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from altcraft_balance.telemetry.events import AttemptEnded, Event, LookupCancelled, LookupEnded
+from altcraft_balance.telemetry.events import Event
 from altcraft_balance.telemetry.metrics import (
     BOUNDS_S,
     DURATIONS,
     FIGURES,
+    TIMED,
     Figure,
     Meter,
     labels_of,
@@ -48,6 +49,8 @@ class OtelMetrics:
         from opentelemetry import metrics
 
         self._client, self._meter = {"client": client}, Meter()
+        #: By the values of the labels, of which lookups and requests have different numbers.
+        self._labels: dict[tuple[str, ...], dict[str, str]] = {}
         meter = metrics.get_meter(_OURS, meter_provider=meter_provider)
         self._record = [
             meter.create_histogram(
@@ -74,12 +77,14 @@ class OtelMetrics:
 
     def __call__(self, event: Event) -> None:
         """Count `event`."""
-        if isinstance(event, AttemptEnded | LookupEnded | LookupCancelled):
+        if isinstance(event, TIMED):
             number, values = labels_of(event)
-            names = DURATIONS[number].labels
-            self._record[number](
-                event.elapsed_s, {**self._client, **dict(zip(names, values, strict=True))}
-            )
+            labels = self._labels.get(values)
+            if labels is None:
+                names = DURATIONS[number].labels
+                labels = {**self._client, **dict(zip(names, values, strict=True))}
+                self._labels[values] = labels
+            self._record[number](event.elapsed_s, labels)
         else:
             self._meter(event)
 

@@ -34,6 +34,11 @@ _OURS: Final = "altcraft_balance"
 _PATH: Final = "/api/v1.1/loyalty/account/balance"
 #: What every lookup's span is called.
 SPAN: Final = f"POST {_PATH}"
+_REQUEST, _WAIT = f"{_OURS}.request", f"{_OURS}.wait"
+_ELAPSED, _FREE = f"{_OURS}.elapsed_s", f"{_OURS}.free_repeat"
+_REASON, _WAIT_S = f"{_OURS}.reason", f"{_OURS}.wait_s"
+_REF, _CODE = f"{_OURS}.member_ref", f"{_OURS}.code"
+_STATUS, _ERROR, _RESENT = "http.response.status_code", "error.type", "http.request.resend_count"
 #: Errors that are answers: the lookup did what it was called for.
 _ANSWERS: Final = frozenset({"not_a_member"})
 
@@ -57,11 +62,21 @@ class Tracing:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         self._trace = trace
-        self._tracer = trace.get_tracer(_OURS, tracer_provider=tracer_provider)
-        self._inject = TraceContextTextMapPropagator().inject if propagate else None
+        self._begin = trace.get_tracer(_OURS, tracer_provider=tracer_provider).start_span
+        self._inject = TraceContextTextMapPropagator().inject
         self._open: dict[int, _Lookup] = {}
         self._where: dict[str, Any] = {}
         self._is_taken = False
+        #: The ``traceparent`` of a lookup's request; None where it is not to be sent.
+        self.headers = self._headers if propagate else None
+        self._hears: dict[type, Callable[[Any], None]] = {
+            Opened: self._opened,
+            LookupStarted: self._started,
+            AttemptEnded: self._asked,
+            Waited: self._waited,
+            LookupEnded: self._ended,
+            LookupCancelled: self._cancelled,
+        }
 
     def reads(self, _: Callable[[], Any]) -> None:
         """The client opens.
@@ -73,79 +88,78 @@ class Tracing:
             raise ConfigurationError("a Tracing is one client's: make a new one for each client")
         self._is_taken = True
 
-    def headers(self, lookup: int) -> Mapping[str, str]:
-        """The ``traceparent`` of a request of that lookup, when it is to be sent."""
+    def _headers(self, lookup: int) -> Mapping[str, str]:
         carried: dict[str, str] = {}
-        if self._inject is not None and (known := self._open.get(lookup)) is not None:
+        if (known := self._open.get(lookup)) is not None:
             self._inject(carried, context=self._trace.set_span_in_context(known.span))
         return carried
 
     def __call__(self, event: Event) -> None:
         """Begin a span, add to it, or end it."""
-        if isinstance(event, LookupStarted):
-            self._open[event.lookup] = self._begun(event)
-        elif isinstance(event, LookupEnded | LookupCancelled):
-            if (known := self._open.pop(event.lookup, None)) is not None:
-                self._end(known, event)
-        elif isinstance(event, AttemptEnded | Waited):
-            if (known := self._open.get(event.lookup)) is not None and known.span.is_recording():
-                known.add(event)
-        elif isinstance(event, Opened):
-            self._where = _where(event.base_url)
+        hears = self._hears.get(type(event))
+        if hears is not None:
+            hears(event)
 
-    def _begun(self, event: LookupStarted) -> _Lookup:
-        attributes = dict(self._where)
+    def _opened(self, event: Opened) -> None:
+        self._where = _where(event.base_url)
+
+    def _started(self, event: LookupStarted) -> None:
+        attributes = self._where
         if event.member_ref is not None:
-            attributes[f"{_OURS}.member_ref"] = event.member_ref
-        kind = self._trace.SpanKind.CLIENT
-        return _Lookup(self._tracer.start_span(SPAN, kind=kind, attributes=attributes))
+            attributes = {**attributes, _REF: event.member_ref}
+        span = self._begin(SPAN, kind=self._trace.SpanKind.CLIENT, attributes=attributes)
+        self._open[event.lookup] = _Lookup(span, span.is_recording())
 
-    def _end(self, known: _Lookup, event: LookupEnded | LookupCancelled) -> None:
-        span = known.span
-        if span.is_recording():
-            error = "cancelled" if isinstance(event, LookupCancelled) else event.kind
-            span.set_attributes(known.at_the_end(event, error))
-            if error is not None and error not in _ANSWERS:
-                span.set_status(self._trace.StatusCode.ERROR, error)
-        span.end()
+    def _asked(self, event: AttemptEnded) -> None:
+        known = self._open.get(event.lookup)
+        if known is None or not known.is_recording:
+            return
+        told: dict[str, Any] = {_ELAPSED: event.elapsed_s}
+        if event.free_repeat:
+            told[_FREE] = True
+        if event.status is not None:
+            known.status = told[_STATUS] = event.status
+        if event.kind is not None:
+            told[_ERROR] = event.kind
+        known.span.add_event(_REQUEST, told)
+
+    def _waited(self, event: Waited) -> None:
+        known = self._open.get(event.lookup)
+        if known is not None and known.is_recording:
+            known.span.add_event(_WAIT, {_REASON: event.reason, _WAIT_S: event.wait_s})
+
+    def _ended(self, event: LookupEnded) -> None:
+        self._end(event.lookup, event.requests, event.kind, event.code)
+
+    def _cancelled(self, event: LookupCancelled) -> None:
+        self._end(event.lookup, event.requests, "cancelled", None)
+
+    def _end(self, lookup: int, requests: int, error: str | None, code: int | None) -> None:
+        known = self._open.pop(lookup, None)
+        if known is None:
+            return
+        if known.is_recording:
+            told: dict[str, Any] = {_RESENT: max(0, requests - 1)}
+            if known.status is not None:
+                told[_STATUS] = known.status
+            if error is not None:
+                told[_ERROR] = error
+                if error not in _ANSWERS:
+                    known.span.set_status(self._trace.StatusCode.ERROR, error)
+            if code is not None:
+                told[_CODE] = code
+            known.span.set_attributes(told)
+        known.span.end()
 
 
 class _Lookup:
     """One that is under way: its span, and the last reply's status."""
 
-    __slots__ = ("span", "status")
+    __slots__ = ("is_recording", "span", "status")
 
-    def __init__(self, span: Span) -> None:
-        self.span = span
+    def __init__(self, span: Span, is_recording: bool) -> None:
+        self.span, self.is_recording = span, is_recording
         self.status: int | None = None
-
-    def add(self, event: AttemptEnded | Waited) -> None:
-        """An event of the span."""
-        told: dict[str, Any] = {}
-        if isinstance(event, Waited):
-            told.update({f"{_OURS}.reason": event.reason, f"{_OURS}.wait_s": event.wait_s})
-            self.span.add_event(f"{_OURS}.wait", told)
-            return
-        self.status = event.status
-        told[f"{_OURS}.elapsed_s"] = event.elapsed_s
-        if event.free_repeat:
-            told[f"{_OURS}.free_repeat"] = True
-        if event.status is not None:
-            told["http.response.status_code"] = event.status
-        if event.kind is not None:
-            told["error.type"] = event.kind
-        self.span.add_event(f"{_OURS}.request", told)
-
-    def at_the_end(self, event: LookupEnded | LookupCancelled, error: str | None) -> dict[str, Any]:
-        """The span's attributes that are known only then."""
-        told: dict[str, Any] = {"http.request.resend_count": max(0, event.requests - 1)}
-        if self.status is not None:
-            told["http.response.status_code"] = self.status
-        if error is not None:
-            told["error.type"] = error
-        if isinstance(event, LookupEnded) and event.code is not None:
-            told[f"{_OURS}.code"] = event.code
-        return told
 
 
 def _where(base_url: str) -> dict[str, Any]:
