@@ -23,6 +23,8 @@ from altcraft_balance.settings import ClientSettings
 
 __all__ = ["doctor"]
 
+#: For an idle connection's end, which few servers leave open for longer without saying so.
+WAIT_S: Final = 20.0
 _MARKS: Final = {"ok": "ok", "warning": "look", "failed": "WRONG", "skipped": "-"}
 _STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
@@ -111,8 +113,10 @@ async def _look(
     if not probe or report.is_unreachable:
         return
     keep: dict[str, Any] = {} if samples is None else {"keep": samples.keep}
+    if not report.as_json:
+        screen(stderr=True).print(f"\nAsking on; it takes up to {WAIT_S + 10:g} s.")
     async with asking(settings) as asker:
-        async for fact in Probe(asker, matching, **keep).facts():
+        async for fact in Probe(asker, matching, wait_s=WAIT_S, **keep).facts():
             report.learnt(fact)
 
 
@@ -120,13 +124,13 @@ class _Report:
     """Shows each result as it comes, or keeps them for JSON."""
 
     def __init__(self, out: Screen, *, as_json: bool) -> None:
-        self._out, self._as_json = out, as_json
+        self._out, self.as_json = out, as_json
         self._findings: list[Finding] = []
         self._facts: list[Fact] = []
 
     def found(self, finding: Finding) -> None:
         self._findings.append(finding)
-        if self._as_json:
+        if self.as_json:
             return
         line = Text(f"{_MARKS[finding.state]:<6}", style=_STYLES[finding.state])
         line.append(f"{finding.check:<10}", style="not bold default")
@@ -137,7 +141,7 @@ class _Report:
 
     def learnt(self, fact: Fact) -> None:
         self._facts.append(fact)
-        if not self._as_json:
+        if not self.as_json:
             if len(self._facts) == 1:
                 self._out.print("\nWhat the documentation does not say:\n")
             self._out.print(f"  {fact.question}: {harmless(fact.answer)}", soft_wrap=True)

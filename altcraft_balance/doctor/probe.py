@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from altcraft_balance.doctor.asking import Asker, Seen, encoder_of
 from altcraft_balance.doctor.examine import NOBODY
+from altcraft_balance.doctor.keep_alive import idle_time
 from altcraft_balance.errors import ApiError, AuthenticationError, HttpStatusError
 from altcraft_balance.models import (
     Balance,
@@ -60,6 +61,7 @@ class Probe:
             left out.
         keep: is given, in a thread, each reply to a case that a sandbox's samples know
             (`sandbox.manners.CASES`), under that name.
+        wait_s: seconds that it is worth waiting for an idle connection's end.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class Probe:
         matching: Matching | None = None,
         *,
         keep: Callable[[str, Seen], None] = lambda _case, _seen: None,
+        wait_s: float = 20.0,
     ) -> None:
+        self._wait_s = wait_s
         self._asker, self._matching, self._keep = asker, matching, keep
         self._auth = asker.settings.auth
         self._took_s: list[float] = []
@@ -92,6 +96,8 @@ class Probe:
             yield await self._like("phone without +", ByPhone(self._matching.phone[1:]))
         yield await self._gzip()
         yield await self._duplicate()
+        if self._asker.settings.proxy is None:
+            yield await self._idle()
         yield self._latency()
 
     async def _ask(
@@ -200,6 +206,17 @@ class Probe:
             answer = "the first reply is played again: never send one twice"
             return Fact(question=question, answer=answer)
         return Fact(question=question, answer="is answered anew")
+
+    async def _idle(self) -> Fact:
+        settings = self._asker.settings
+        encoder = await encoder_of(settings, auth=self._auth)
+        self._asker.asked += 1
+        try:
+            wire = encoder.encode(BalanceQuery(self._member))
+            answer = await idle_time(settings, wire, wait_s=self._wait_s)
+        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
+            answer = "not seen: the reply did not come whole"
+        return Fact(question="an idle connection stays open for", answer=answer)
 
     def _latency(self) -> Fact:
         """The first request also connected, so it does not count."""

@@ -5,6 +5,12 @@ import json
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def no_long_wait(monkeypatch):
+    """For an idle connection's end."""
+    monkeypatch.setattr("altcraft_balance.cli.doctor.WAIT_S", 0.1)
+
+
 def test_a_set_up_in_order_is_told(command, server):
     """A line for each check, and exit 0."""
     ended = command("doctor")

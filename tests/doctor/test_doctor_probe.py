@@ -7,13 +7,15 @@ from collections import Counter
 import pytest
 
 from altcraft_balance.client import BalanceClient
-from altcraft_balance.doctor.asking import asking
+from altcraft_balance.doctor.asking import asking, encoder_of
+from altcraft_balance.doctor.keep_alive import idle_time
 from altcraft_balance.doctor.keeping import Samples
 from altcraft_balance.doctor.probe import MOST_LOOKUPS, Probe
 from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError, NotAMember
-from altcraft_balance.models import ByEmail, ByPhone, CurrencyEid
+from altcraft_balance.models import BalanceQuery, ByEmail, ByPhone, CurrencyEid
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.sandbox.manners import CASES
+from tests.hostile.server import RawServer
 
 MEMBER = ByEmail("user@example.com")
 STARS = CurrencyEid("stars")
@@ -58,7 +60,7 @@ SERVERS = [in_the_header, speaking_json, wanting_a_currency]
 async def probed(settings, matching=MEMBER, **further):
     """What was asked and found, and how often was asked."""
     async with asking(settings) as asker:
-        facts = [fact async for fact in Probe(asker, matching, **further).facts()]
+        facts = [fact async for fact in Probe(asker, matching, wait_s=0.2, **further).facts()]
         return (
             {fact.question: fact.answer for fact in facts},
             [line for fact in facts for line in fact.settings],
@@ -108,8 +110,37 @@ async def test_what_is_found_is_said(settings_of, tmp_path):
         "e-mail in capitals": "is another member",
         "gzip, when asked for": "sent as it is",
         "a Request-ID that is known": "is answered anew",
+        "an idle connection stays open for": "more than 0.2 s",
     }
     assert found[:2] == ["ALTCRAFT_AUTH=header", "ALTCRAFT_NOT_A_MEMBER=440"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("Keep-Alive: timeout=7, max=100\r\n", "7 s, as its Keep-Alive header says"),
+        ("Connection: close\r\n", "none: it closes after each reply"),
+    ],
+)
+async def test_how_long_an_idle_connection_stays(settings_of, lines, said):
+    """By what the server says, where it does."""
+
+    async def script(peer):
+        while await peer.request() is not None:
+            await peer.send_all(f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\n{{}}".encode())
+
+    async with RawServer(script) as server:
+        settings = settings_of(server.url)
+        wire = (await encoder_of(settings)).encode(BalanceQuery(MEMBER))
+        assert await idle_time(settings, wire, wait_s=5) == said
+
+
+async def test_an_idle_connection_that_ends_is_timed(settings_of):
+    """Where the server says nothing."""
+    async with Sandbox(faults="idle_close=1") as sandbox:
+        settings = settings_of(sandbox.url)
+        wire = (await encoder_of(settings)).encode(BalanceQuery(MEMBER))
+        assert await idle_time(settings, wire, wait_s=5) == "0.0 s"
 
 
 async def test_a_token_that_nobody_takes(settings_of):
