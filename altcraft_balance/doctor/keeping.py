@@ -13,6 +13,7 @@ from altcraft_balance.codec.redacted import redacted_sample
 from altcraft_balance.doctor.asking import Seen
 from altcraft_balance.errors import ConfigurationError, UnexpectedReply
 from altcraft_balance.models import Balance
+from altcraft_balance.private_file import write_private
 
 __all__ = ["Samples"]
 
@@ -47,8 +48,7 @@ class Samples:
         place = self._folder / case
         place.mkdir(mode=0o700)
         for name, content in _files(seen):
-            with os.fdopen(os.open(place / name, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-                file.write(content)
+            write_private(place / name, content)
 
 
 def _files(seen: Seen) -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ from altcraft_balance.errors import (
     HttpStatusError,
     UnexpectedReply,
 )
+from altcraft_balance.private_file import write_private
 from altcraft_balance.transport.port import RawReply
 
 __all__ = ["BadReplies"]
@@ -89,7 +90,7 @@ class BadReplies:
             if (place := self._place()) is None:
                 return
             for name, content in files.items():
-                _write(place / name, content)
+                write_private(place / name, content)
         except OSError as trouble:
             self._ended = True
             logging.getLogger("altcraft_balance").warning(
@@ -112,8 +113,3 @@ class BadReplies:
             return place
         self._ended = True
         return None
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
