@@ -65,7 +65,7 @@ def test_a_full_disk_is_said_once_and_loses_no_row(command, bad, tmp_path, monke
     def full(path, _):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(bad_replies, "_write", full)
+    monkeypatch.setattr(bad_replies, "write_private", full)
     write_members(tmp_path / "members.csv", 20)
     ended = command(*REFRESH, "--max-failed", "100%", "--save-bad", "bad")
     assert ended.code == 0, ended.err
