@@ -31,7 +31,13 @@ from altcraft_balance import (
     Secret,
     SharedRate,
     Timeouts,
+    blocking,
 )
+from altcraft_balance.integrations.outcomes import sort_outcomes
+from altcraft_balance.telemetry.logs import log_events
+from altcraft_balance.telemetry.prometheus import PrometheusMetrics
+from altcraft_balance.telemetry.tracing import Tracing
+from altcraft_balance.testing import ScriptedTransport, answers
 
 
 async def vault() -> str:
@@ -55,6 +61,10 @@ def clients() -> list[BalanceClient]:
             not_a_member={440},
             headers={"X-Team": "loyalty"},
             on_event=lambda event: None,
+        ),
+        BalanceClient.from_env(on_event=[log_events, PrometheusMetrics(), Tracing()], log_key="k"),
+        BalanceClient(
+            "https://ru.altkraft.com", token="t", transport=ScriptedTransport(answers(1))
         ),
         BalanceClient.from_env(format="xml"),
         BalanceClient.from_env(limits=Limits(rate_per_s=RateTimetable.read("6:00,20 22:00,200"))),
@@ -89,6 +99,18 @@ async def many(client: BalanceClient) -> None:
                     assert_type(error, AltcraftBalanceError)
                 case _:
                     assert_never(outcome)
+
+
+def without_a_loop() -> None:
+    with blocking.BalanceClient.from_env() as client:
+        assert_type(client.get_balance(ByEmail("user@example.com")), Balance)
+        assert_type(client.get_balances(["a@example.com"], by=ByEmail), list[Outcome])
+        for outcome in client.stream_balances(["a@example.com"], by=ByEmail):
+            assert_type(outcome, Found | Failed)
+
+
+def consumed(outcomes: list[Outcome]) -> list[Failed]:
+    return sort_outcomes(outcomes).again
 
 
 def wrong(client: BalanceClient) -> None:
