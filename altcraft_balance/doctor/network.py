@@ -63,7 +63,7 @@ def _port(place: SplitResult) -> int:
 async def _dns(place: SplitResult, limit_s: float) -> Finding:
     host, began = place.hostname or "", time.monotonic()
     resolve = asyncio.get_running_loop().getaddrinfo
-    trouble = ""
+    found, trouble = None, ""
     try:
         async with asyncio.timeout(limit_s):
             found = await resolve(host, _port(place), type=socket.SOCK_STREAM)
@@ -71,7 +71,7 @@ async def _dns(place: SplitResult, limit_s: float) -> Finding:
         trouble = f"no answer within {limit_s:g} s"
     except (OSError, UnicodeError) as error:
         trouble = reason_of(error)
-    if trouble:
+    if found is None:
         return Finding(
             check="dns",
             state="failed",
@@ -105,7 +105,7 @@ async def _opened(
     Raises:
         ssl.SSLError: TLS was refused.
     """
-    trouble = ""
+    writer, trouble = None, ""
     try:
         async with asyncio.timeout(limit_s):
             _, writer = await asyncio.open_connection(place.hostname, _port(place), **tls)
@@ -115,7 +115,7 @@ async def _opened(
         raise
     except OSError as error:  # asyncio's words name addresses, the system's the trouble
         trouble = os.strerror(error.errno) if error.errno else reason_of(error)
-    if trouble:
+    if writer is None:
         return None, trouble
     speaks = writer.get_extra_info("ssl_object")
     known = {} if speaks is None else {"version": speaks.version(), **speaks.getpeercert()}

@@ -13,23 +13,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
 
-try:
-    from faststream import Context, ContextRepo
-    from faststream.exceptions import StopConsume
-except ImportError:
-    missing = True
-else:
-    missing = False
-if missing:
+if find_spec("faststream") is None:
     raise ConfigurationError(
         "this module needs the extra 'faststream': "
         "python -m pip install 'altcraft-balance[faststream]'"
     )
+from faststream import Context, ContextRepo
+from faststream.exceptions import StopConsume
 
 __all__ = ["Balances", "Stop", "balances_lifespan", "pause_while_stopped"]
 
