@@ -190,7 +190,7 @@ async def test_a_full_disk_is_one_warning(folder, monkeypatch, caplog):
         path.touch()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(bad_replies, "_write", full)
+    monkeypatch.setattr(bad_replies, "write_private", full)
     async with Sandbox() as sandbox:
         sandbox.answer(ME, body=b"odd")
         errors = await failures(sandbox, folder, [ME] * 5)
@@ -207,14 +207,14 @@ async def test_a_full_disk_is_one_warning(folder, monkeypatch, caplog):
 @on_a_loop
 async def test_nothing_is_written_on_the_loop(folder, monkeypatch):
     """A disk that hangs holds nobody up: what is asked meanwhile is answered."""
-    write, may_go_on, threads = bad_replies._write, threading.Event(), set()
+    write, may_go_on, threads = bad_replies.write_private, threading.Event(), set()
 
     def slow(path, content):
         threads.add(threading.current_thread().name)
         assert may_go_on.wait(10)
         write(path, content)
 
-    monkeypatch.setattr(bad_replies, "_write", slow)
+    monkeypatch.setattr(bad_replies, "write_private", slow)
     settings = {**ONCE, "token": "sandbox-token", "loyalty_program_id": 123, "save_bad": folder}
     async with Sandbox() as sandbox, BalanceClient(sandbox.url, **settings) as client:
         sandbox.answer(ME, body=b"odd", times=1)
