@@ -230,6 +230,14 @@ GUARDS = [
     ),
     guard(
         19,
+        "a kept reply that still betrays somebody is not kept",
+        "codec/redacted.py",
+        'return _HIDDEN if betrays(text.decode("utf-8", "replace"), values) else text',
+        "return text",
+        only="what_is_kept",
+    ),
+    guard(
+        19,
         "a wire request hides its body",
         "secret.py",
         "class HiddenBytes(bytes):\n"

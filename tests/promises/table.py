@@ -60,11 +60,13 @@ class PromiseTable:
         if report.when == "call":
             line = self._lines[report.nodeid] = dict(stated)
             line.setdefault("time_s", round(report.duration, 2))
-            line["held"], line["earlier"] = report.passed, report.skipped
+            # Skipped since an earlier run has written it down, which it does for what held alone.
+            line["earlier"] = report.skipped and self.done(report.nodeid) is not None
+            line["held"] = report.passed or line["earlier"]
         elif report.when == "teardown" and report.nodeid in self._lines:
             line = self._lines[report.nodeid]
             line["held"] = line["held"] and report.passed
-            if line["held"]:
+            if line["held"] and not line["earlier"]:
                 self._write(report.nodeid, line)
 
     def _write(self, nodeid, line):

@@ -93,13 +93,14 @@ class Terminal:
     write_line = section
 
 
-def session(config):
+def session(config, *, skipped=False):
     """What a table writes to the terminal, of one promise that was kept and reported."""
     table, terminal = PromiseTable(config), Terminal()
     for when in ("setup", "call", "teardown"):
         # Lists, not tuples: reports of pytest-xdist have come as JSON.
+        is_skipped = skipped and when == "call"
         report = SimpleNamespace(
-            nodeid="test_it", when=when, duration=1.25, passed=True, skipped=False
+            nodeid="test_it", when=when, duration=1.25, passed=not is_skipped, skipped=is_skipped
         )
         report.user_properties = [["promise", LINE]]
         table.pytest_runtest_logreport(report)
@@ -117,6 +118,25 @@ def test_the_table_is_written_as_json(tmp_path, asked):
     assert written["scale"] == "small"
     assert written["promises"] == [LINE | HELD | {"nodeid": "test_it"}]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_held_earlier_holds(tmp_path, monkeypatch):
+    """A full run that goes on has it in its table, and writes it down no second time."""
+    monkeypatch.setattr("tests.promises.table.state_of", lambda _: "a")
+    asked = tmp_path / "own.json"
+    for skipped in (False, True):
+        session(Config(tmp_path, scale="full", asked=str(asked)), skipped=skipped)
+    [line] = json.loads(asked.read_text("utf-8"))["promises"]
+    assert (line["held"], line["earlier"]) == (True, True)
+    assert len((tmp_path / "full.jsonl").read_text("utf-8").splitlines()) == 1
+
+
+def test_what_is_skipped_without_having_held_does_not(tmp_path):
+    """It was stated, and nothing came of it."""
+    asked = tmp_path / "own.json"
+    session(Config(tmp_path, asked=str(asked)), skipped=True)
+    [line] = json.loads(asked.read_text("utf-8"))["promises"]
+    assert (line["held"], line["earlier"]) == (False, False)
 
 
 def test_a_worker_leaves_it_to_the_controller(tmp_path):

@@ -10,7 +10,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 CORE = ("aiohttp", "attrs", "orjson", "xmltodict")
-EXTRAS = ("", "cli", "parquet", "report", "shared-rate", "speed", "sql", "test", "zstd")
+#: All that users may ask for, and what the tests need.
+EXTRAS = (
+    *("", "cli", "faststream", "otel", "parquet", "prometheus", "report", "shared-rate"),
+    *("speed", "sql", "test", "zstd"),
+)
 
 
 def test_nothing_here_is_older_than_promised(promise):
