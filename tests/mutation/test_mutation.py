@@ -58,6 +58,8 @@ def test_every_module_has_mutants_and_tests(target):
     """No two of them have one name, by which the results are kept."""
     names = [mutant.name for mutant in mutants_of(target.path.read_text("utf-8"))]
     assert len(names) == len(set(names)) > 5
+    recorded = read_score()[target.module]
+    assert recorded["mutants"] == len(names), "run it again: python -m tests.mutation --only ..."
     assert target.tests
     assert all((ROOT / test).exists() for test in target.tests)
 

@@ -226,6 +226,7 @@ def test_hidden_types_are_what_they_hide():
         ("a.c+(d [a-z]", ["a.c+(d", "[a-z]"], "*** ***"),
         ("axc", ["a.c"], "axc"),
         ("longer long", ["long", "longer"], "*** ***"),
+        ("a member", ["somebody else", "member"], "a ***"),
         ("1 of 10, 1", ["1"], "*** of 10, ***"),
         ("id42 42", ["42"], "id42 ***"),
         ("nothing", ["", "x"], "nothing"),
