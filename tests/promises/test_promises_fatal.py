@@ -10,7 +10,15 @@ import json
 
 import pytest
 
-from altcraft_balance.errors import AltcraftBalanceError, AuthenticationError
+from altcraft_balance.errors import (
+    AccessDenied,
+    AltcraftBalanceError,
+    AuthenticationError,
+    HttpStatusError,
+    RedirectRefused,
+    TariffLimitReached,
+    TlsRefused,
+)
 from altcraft_balance.models import ByEmail
 from altcraft_balance.settings import Limits
 from tests.hostile.authority import Authority
@@ -24,6 +32,7 @@ STATUSES = ("200 OK", "400 Bad Request", "429 Slow", "500 Oops", "503 Busy")
 REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
 CODES = (400, 401, 402, 403, 404)
 FAR = 2_000  # members behind the one whose answer should have ended the run
+LONG_S = 10  # a run that does not end by itself
 
 
 def envelope(code):
@@ -98,7 +107,7 @@ async def test_a_401_ends_a_run_within_the_requests_in_flight(promise, size, lan
     wrong, most, runs = [], 0, size(5, 100)
     for run in range(runs):
         good = 37 * run % 500
-        error, late, taken = await run_until_401(lane, slots, good)
+        error, late, taken = await run_until(reply(envelope(401)), lane, slots, good)
         most = max(most, late)
         # What was taken and not sent is what workers and the reading ahead hold.
         if type(error) is not AuthenticationError or late > slots - 1 or taken > good + 20 * slots:
@@ -108,15 +117,49 @@ async def test_a_401_ends_a_run_within_the_requests_in_flight(promise, size, lan
     )
 
 
-async def run_until_401(lane, slots, good):
-    """What ended a run whose token holds for `good` requests, those behind it, and all taken."""
+#: What ends a run as well, by name: the reply, and the error.
+ENDS = {
+    "code 402": (reply(envelope(402)), TariffLimitReached),
+    "code 403": (reply(envelope(403)), AccessDenied),
+    **{
+        f"HTTP {status}, a page": (
+            reply(b"<html>no</html>", status=f"{status} No"),
+            HttpStatusError,
+        )
+        for status in (401, 402, 404, 407)
+    },
+    "a redirect": (reply(b"", "Location: /elsewhere", status="302 Found"), RedirectRefused),
+}
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_whatever_all_would_meet_ends_a_run(promise, lane):
+    """Each within the requests in flight; and TLS that is refused, before anything is sent."""
+    stated = promise(24, f"what all would meet ends a run, over {lane}")
+    wrong = []
+    for name, (last, kind) in ENDS.items():
+        error, late, _ = await run_until(last, lane, 8, 20)
+        if type(error) is not kind or late > 7:
+            wrong.append(f"{name}: {error!r}, {late} further requests")
+    async with RawServer(plain_text) as server:
+        settings = {"retry": PATIENT, "limits": Limits(concurrency=8)}
+        async with client_of(lane, f"https://{server.host}", **settings) as client:
+            error = await end_of_run(client, (f"m{n}@example.com" for n in range(99)), FAR)
+            wrong += [] if type(error) is TlsRefused else [f"no TLS: {error!r}"]
+    stated.came(
+        tried=len(ENDS) + 1, failed=len(wrong), figure="each by its own error", why="\n".join(wrong)
+    )
+
+
+async def run_until(last, lane, slots, good):
+    """What ended a run when `last` came after `good` balances, those behind it, and all taken."""
     seen = taken = 0
 
     async def script(peer):
         nonlocal seen
         while await peer.request() is not None:
             seen += 1
-            await peer.send_all(reply(BALANCE if seen <= good else envelope(401)))
+            await peer.send_all(reply(BALANCE) if seen <= good else last)
 
     def members():
         nonlocal taken
@@ -133,7 +176,7 @@ async def run_until_401(lane, slots, good):
 async def end_of_run(client, members, far):
     """What ended the run; None if it comes that far."""
     try:
-        async with client.stream_balances(members, by=ByEmail) as outcomes:
+        async with client.stream_balances(members, by=ByEmail, run_deadline_s=LONG_S) as outcomes:
             async for outcome in outcomes:
                 if outcome.index > far:
                     break
