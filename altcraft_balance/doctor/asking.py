@@ -19,6 +19,7 @@ from altcraft_balance.secret import HIDDEN
 from altcraft_balance.session.attempt import understood
 from altcraft_balance.session.tokens import revealed_from
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.transport.aiohttp import read_rest
 from altcraft_balance.transport.failures import translate
 from altcraft_balance.transport.inflate import CannotDecode, TooLarge, decode_body
 from altcraft_balance.transport.port import RawReply
@@ -98,10 +99,8 @@ class Asker:
             allow_redirects=False,
             proxy=settings.proxy,
         ) as reply:
-            body = await reply.content.read(settings.max_body_bytes + 1)
-            encoding = reply.headers.get("content-encoding", "")
-            if encoding:
-                body = decode_body(body, encoding, settings.max_body_bytes)
+            encoding, most = reply.headers.get("content-encoding", ""), settings.max_body_bytes
+            body = decode_body(await read_rest(reply, most), encoding, most)
             return RawReply(reply.status, reply.headers, body), encoding
 
 

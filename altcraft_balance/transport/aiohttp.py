@@ -204,7 +204,10 @@ class AiohttpTransport:
         try:
             content = response.content
             # As a rule the body came in one piece with its head.
-            body = content.read_nowait() if content.is_eof() else await self._rest(response)
+            if content.is_eof():
+                body = content.read_nowait()
+            else:
+                body = await read_rest(response, self._settings.max_body_bytes)
             if len(body) > self._settings.max_body_bytes:
                 raise TooLarge
             encoding = response.headers.get("content-encoding")
@@ -242,17 +245,6 @@ class AiohttpTransport:
             return ConnectionFailed(f"the reply is damaged: {trouble}", maybe_sent=True)
         limit = self._settings.max_body_bytes
         return UnexpectedReply(f"the reply is larger than max_body_bytes ({limit})", status=status)
-
-    async def _rest(self, response: aiohttp.ClientResponse | LeanReply) -> bytes:
-        """A body that has not come whole yet; of one that is too large, no more than shows it."""
-        limit, content = self._settings.max_body_bytes, response.content
-        if int(response.headers.get("content-length", 0)) > limit:
-            raise TooLarge
-        pieces, size = [], 0
-        while size <= limit and not content.at_eof():
-            pieces.append(await content.readany())
-            size += len(pieces[-1])
-        return b"".join(pieces)
 
     async def _tls_context(self) -> ssl.SSLContext | bool:
         if self._url.scheme == "http" and not self._settings.proxy:
@@ -293,6 +285,22 @@ class AiohttpTransport:
             raise aiohttp.ConnectionTimeoutError from error
         finally:
             FRESH.reset(token)
+
+
+async def read_rest(response: aiohttp.ClientResponse | LeanReply, limit: int) -> bytes:
+    """A body that has not come whole yet; of one longer than `limit`, no more than shows it.
+
+    Raises:
+        TooLarge: its head says that it is longer.
+    """
+    content = response.content
+    if int(response.headers.get("content-length", 0)) > limit:
+        raise TooLarge
+    pieces, size = [], 0
+    while size <= limit and not content.at_eof():
+        pieces.append(await content.readany())
+        size += len(pieces[-1])
+    return b"".join(pieces)
 
 
 def _let_go_of_broken(response: aiohttp.ClientResponse | LeanReply, asked: GuardedBody) -> None:

@@ -10,8 +10,9 @@ import pytest
 from altcraft_balance.doctor.versions import MINIMUMS, check_versions
 from altcraft_balance.models import ByEmail, CurrencyEid
 from altcraft_balance.sandbox import Sandbox
-from tests.hostile.behaviours import answers, plain_text, redirects, silent
-from tests.hostile.server import RawServer
+from tests.hostile.behaviours import BALANCE, answers, plain_text, redirects, silent
+from tests.hostile.replies import reply
+from tests.hostile.server import RawServer, turns
 
 
 def failed(findings):
@@ -127,6 +128,21 @@ async def test_a_server_that_sends_elsewhere(findings_of):
     async with RawServer(redirects(301, b"https://other.example/")) as server:
         check, _, advice = failed(await findings_of(server.url))
     assert (check, "elsewhere" in advice) == ("endpoint", True)
+
+
+async def test_a_reply_that_comes_in_pieces_is_read_to_its_end(findings_of):
+    """And not taken for another service's."""
+    whole = reply(BALANCE)
+
+    async def script(peer):
+        while await peer.request() is not None:
+            for at in range(0, len(whole), 20):
+                await peer.send_all(whole[at : at + 20])
+                await turns()
+
+    async with RawServer(script) as server:
+        findings = await findings_of(server.url)
+    assert findings["points"].state == "ok"
 
 
 async def test_a_server_that_says_nothing(findings_of):
