@@ -74,18 +74,27 @@ def speaker(listeners: Sequence[Listener]) -> Callable[[Event], None] | None:
 def headers_of(listeners: Sequence[Listener]) -> Callable[[int], Mapping[str, str]] | None:
     """Gives a request the headers of those listeners that have some; None when none has."""
     given: Sequence[Any] = listeners
-    carriers = [one.headers for one in given if isinstance(one, CarriesHeaders)]
-    if not carriers:
+    takers = [_taker(one) for one in given if isinstance(one, CarriesHeaders)]
+    if not takers:
         return None
 
     def headers(lookup: int) -> Mapping[str, str]:
         carried: dict[str, str] = {}
-        take = deaf_to_errors(lambda carrier: carried.update(carrier(lookup)), "headers of the")
-        for carrier in carriers:
-            take(carrier)
+        for take in takers:
+            take((lookup, carried))
         return carried
 
     return headers
+
+
+def _taker(carrier: CarriesHeaders) -> Callable[[tuple[int, dict[str, str]]], None]:
+    """Puts the carrier's headers of a lookup beside those that are carried already."""
+
+    def take(asked: tuple[int, dict[str, str]]) -> None:
+        lookup, carried = asked
+        carried.update(carrier.headers(lookup))
+
+    return deaf_to_errors(take, "headers of the")  # type: ignore[no-any-return]
 
 
 def show_figures(listeners: Sequence[Listener], stats: Callable[[], Any]) -> None:

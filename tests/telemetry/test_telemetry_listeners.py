@@ -27,7 +27,7 @@ def test_what_cannot_listen_is_refused(given):
         BalanceClient(URL, token="t", on_event=given)
 
 
-async def test_a_listener_may_give_headers(wire):
+async def test_a_listener_may_give_headers(wire, caplog):
     """Its own, for each request; when it fails the request goes without."""
 
     class Carrier:
@@ -35,11 +35,12 @@ async def test_a_listener_may_give_headers(wire):
             pass
 
         def headers(self, lookup):
-            if lookup == 2:
+            if lookup in {2, 4}:
                 raise LookupError
             return {"X-Lookup": str(lookup)}
 
     async with opened(wire, on_event=[Carrier()]) as client:
-        for number in range(3):
+        for number in range(4):
             await client.get_balance(member(number))
-    assert [sent.headers.get("X-Lookup") for sent in wire.sent] == ["1", None, "3"]
+    assert [sent.headers.get("X-Lookup") for sent in wire.sent] == ["1", None, "3", None]
+    assert len(caplog.records) == 1  # by the type of its exception, once
