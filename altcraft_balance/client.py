@@ -19,6 +19,7 @@ from altcraft_balance.secret import HiddenStr, Secret
 from altcraft_balance.session.session import Session
 from altcraft_balance.session.stats import ClientStats, Health, health_of, stats_of
 from altcraft_balance.settings import (
+    FATAL_CODES,
     Auth,
     CertificateFiles,
     ClientSettings,
@@ -100,7 +101,7 @@ class BalanceClient:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         not_a_member: int | Collection[int] = (),
-        fatal_codes: int | Collection[int] = frozenset({401, 402, 403}),
+        fatal_codes: int | Collection[int] = FATAL_CODES,
         ca_file: Path | None = None,
         client_cert: CertificateFiles | None = None,
         ssl_context: SSLContext | None = None,

@@ -22,6 +22,7 @@ from altcraft_balance.urls import endpoint_url, split_url
 from altcraft_balance.validators import choice, number, whole, yes_or_no
 
 __all__ = [
+    "FATAL_CODES",
     "Auth",
     "CertificateFiles",
     "ClientSettings",
@@ -42,6 +43,8 @@ Path: TypeAlias = str | os.PathLike[str]
 #: A file with certificate and key, or the two files.
 CertificateFiles: TypeAlias = Path | tuple[Path, Path]
 TokenSource: TypeAlias = Secret | Callable[[], Awaitable[str]]
+#: Envelope codes that end a run, if the user names no others.
+FATAL_CODES: Final = frozenset({401, 402, 403})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.6.2
 _OUR_HEADERS: Final = frozenset(
     {
@@ -258,7 +261,7 @@ class ClientSettings:
     timeouts: Timeouts = field(factory=Timeouts)
     limits: Limits = field(factory=Limits)
     not_a_member: frozenset[int] = field(default=frozenset(), converter=_codes)
-    fatal_codes: frozenset[int] = field(default=frozenset({401, 402, 403}), converter=_codes)
+    fatal_codes: frozenset[int] = field(default=FATAL_CODES, converter=_codes)
     ca_file: Path | None = field(default=None, validator=_files)
     client_cert: CertificateFiles | None = field(default=None, validator=_files)
     ssl_context: ssl.SSLContext | None = field(default=None, validator=_tls)

@@ -17,7 +17,7 @@ from altcraft_balance.private_file import write_private
 
 __all__ = ["Samples"]
 
-_DIGITS: Final = re.compile(rb'(_balance"?\s*[>:]\s*"?)([-+0-9.eE]+)')
+_AMOUNT: Final = re.compile(rb'((total|active)_balance"?\s*[>:]\s*"?)([-+0-9.eE]+)')
 
 
 class Samples:
@@ -58,7 +58,7 @@ def _files(seen: Seen) -> Iterator[tuple[str, bytes]]:
     error = UnexpectedReply("a balance") if isinstance(result, Balance) else result
     files = redacted_sample(seen.wire, raw.status, raw.headers, raw.body, error)
     if isinstance(result, Balance):
-        files["body.bin"] = _DIGITS.sub(_as_ones, files["body.bin"])
+        files["body.bin"] = _AMOUNT.sub(_as_ones, files["body.bin"])
         expected = {str(raw.status): _amounts(files["body.bin"])}
         files["expected.json"] = json.dumps(expected, indent=2).encode() + b"\n"
     yield from files.items()
@@ -66,13 +66,8 @@ def _files(seen: Seen) -> Iterator[tuple[str, bytes]]:
 
 def _as_ones(found: re.Match[bytes]) -> bytes:
     """Whose balance it was shall not be seen: digits become ones."""
-    return found[1] + re.sub(rb"[0-9]", b"1", found[2])
+    return found[1] + re.sub(rb"[0-9]", b"1", found[3])
 
 
 def _amounts(body: bytes) -> dict[str, str]:
-    total, active = (
-        found[2].decode()
-        for name in (b"total_balance", b"active_balance")
-        if (found := re.search(name + rb'("?\s*[>:]\s*"?)([-+0-9.eE]+)', body))
-    )
-    return {"total_balance": total, "active_balance": active}
+    return {f"{found[2].decode()}_balance": found[3].decode() for found in _AMOUNT.finditer(body)}

@@ -15,10 +15,10 @@ from attrs import field, frozen
 from altcraft_balance.errors import NotAMember
 from altcraft_balance.models import Failed, Found, Outcome
 from altcraft_balance.policy.classify import is_fatal
+from altcraft_balance.settings import FATAL_CODES
 
 __all__ = ["SortedOutcomes", "again_after_s", "sort_outcomes"]
 
-_FATAL_CODES: Final = frozenset({401, 402, 403})
 _MOST_DOUBLINGS: Final = 32
 
 
@@ -38,7 +38,7 @@ class SortedOutcomes:
 
 
 def sort_outcomes(
-    outcomes: Iterable[Outcome], *, fatal_codes: Collection[int] = _FATAL_CODES
+    outcomes: Iterable[Outcome], *, fatal_codes: Collection[int] = FATAL_CODES
 ) -> SortedOutcomes:
     """Sort the outcomes of `BalanceClient.get_balances`.
 

@@ -106,43 +106,41 @@ _LINES: Final = _lines(
         "the server asks for a pause: nobody sends for %(pause_s).1f s",
     ),
     (WidthChanged, "server", logging.INFO, "%(width)d requests may be on the way at once"),
+    (BreakerChanged, "server", logging.INFO, "the breaker is %(state)s"),
+    (RateStoreChanged, "server", logging.INFO, "the store of the shared rate is back"),
 )
-_FAILED: Final = _line(
-    LookupEnded,
-    "lookup",
-    logging.INFO,
-    "lookup %(lookup)d: %(kind)s after %(elapsed_s).3f s and %(requests)d requests",
-)
-_TROUBLE: Final = {
-    BreakerChanged: _line(
+#: The same kinds, when they tell of trouble.
+_TROUBLE: Final = _lines(
+    (
+        LookupEnded,
+        "lookup",
+        logging.INFO,
+        "lookup %(lookup)d: %(kind)s after %(elapsed_s).3f s and %(requests)d requests",
+    ),
+    (
         BreakerChanged,
         "server",
         logging.WARNING,
         "the breaker is %(state)s: the server does not answer; retry_after_s %(retry_after_s)s",
     ),
-    RateStoreChanged: _line(
+    (
         RateStoreChanged,
         "server",
         logging.WARNING,
         "the store of the shared rate is away: %(rate_per_s).1f requests/s are this process's",
     ),
-}
-_RELIEF: Final = {
-    BreakerChanged: _line(BreakerChanged, "server", logging.INFO, "the breaker is %(state)s"),
-    RateStoreChanged: _line(
-        RateStoreChanged, "server", logging.INFO, "the store of the shared rate is back"
-    ),
-}
+)
 
 
 def log_events(event: Event) -> None:
     """Log `event`; give this to a client as ``on_event``."""
-    if isinstance(event, LookupEnded) and event.kind is not None:
-        line = _FAILED
-    elif isinstance(event, BreakerChanged):
-        line = (_TROUBLE if event.state == "open" else _RELIEF)[BreakerChanged]
-    elif isinstance(event, RateStoreChanged):
-        line = (_TROUBLE if event.away else _RELIEF)[RateStoreChanged]
-    else:
-        line = _LINES[type(event)]
-    line.write(event)
+    lines = _TROUBLE if _is_trouble(event) else _LINES
+    lines[type(event)].write(event)
+
+
+def _is_trouble(event: Event) -> bool:
+    if isinstance(event, LookupEnded):
+        return event.kind is not None
+    if isinstance(event, BreakerChanged):
+        return event.state == "open"
+    return isinstance(event, RateStoreChanged) and event.away

@@ -24,6 +24,7 @@ from altcraft_balance.telemetry.events import (
     Opened,
     Waited,
 )
+from altcraft_balance.urls import ENDPOINT, endpoint_url
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["SPAN", "Tracing", "check_extra"]
 
 _OURS: Final = "altcraft_balance"
-_PATH: Final = "/api/v1.1/loyalty/account/balance"
+_PATH: Final = f"/{ENDPOINT}"
 #: What every lookup's span is called.
 SPAN: Final = f"POST {_PATH}"
 _REQUEST, _WAIT = f"{_OURS}.request", f"{_OURS}.wait"
@@ -168,7 +169,7 @@ def _where(base_url: str) -> dict[str, Any]:
         "http.request.method": "POST",
         "server.address": parts.hostname or "",
         "server.port": parts.port or (443 if parts.scheme == "https" else 80),
-        "url.full": base_url.rstrip("/") + _PATH,
+        "url.full": endpoint_url(base_url, allow_http=True),
         "url.template": _PATH,
     }
 

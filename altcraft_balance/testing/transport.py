@@ -76,8 +76,7 @@ def fails(
     By default the connection fails before anything is sent.
     """
     if isinstance(error, int):
-        lower = {name.lower(): value for name, value in (headers or {}).items()}
-        return Reply(RawReply(error, MappingProxyType(lower), b""), None, after_s)
+        return Reply(RawReply(error, _lower(headers or {}), b""), None, after_s)
     return Reply(None, error or ConnectionFailed("the test's network is down"), after_s)
 
 
@@ -90,9 +89,12 @@ def _enveloped(
     after_s: float,
 ) -> Reply:
     envelope = {"error": code, "error_text": text, **({} if data is None else {"data": data})}
-    lower = {name.lower(): value for name, value in headers.items()}
-    raw = RawReply(status, MappingProxyType(lower), orjson.dumps(envelope))
-    return Reply(raw, None, after_s)
+    return Reply(RawReply(status, _lower(headers), orjson.dumps(envelope)), None, after_s)
+
+
+def _lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """As the port wants them: asked for by lower-case names."""
+    return MappingProxyType({name.lower(): value for name, value in headers.items()})
 
 
 class ScriptedTransport:
