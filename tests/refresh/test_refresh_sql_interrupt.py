@@ -16,8 +16,8 @@ async def test_it_is_left_as_it_connects(database, monkeypatch, moment):
     found = source(database, "select id from members")
     engine_of = found._database.engine
 
-    def engine():
-        made = engine_of()
+    def engine(came):
+        made = engine_of(came)
         sqlalchemy.event.listen(made.sync_engine, moment, lambda *_: found.interrupt())
         return made
 

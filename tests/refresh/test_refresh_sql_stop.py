@@ -19,13 +19,28 @@ from tests.refresh.runs import Platform, members_csv, refreshed
 GRACE_S = 0.3
 
 
-@pytest.fixture
-async def silent():
-    """The DSN of a host that takes connections, and says nothing."""
+#: PostgreSQL's: who you are is fine, its version, its key, ready for a query.
+GREETING = (
+    b"R\0\0\0\x08\0\0\0\0"
+    b"S\0\0\0\x18server_version\x0016.0\0"
+    b"K\0\0\0\x0c\0\0\0\x01\0\0\0\x01"
+    b"Z\0\0\0\x05I"
+)
+
+
+@pytest.fixture(params=[b"", GREETING], ids=["nothing", "a greeting"])
+async def silent(request):
+    """The DSN of a host that takes connections, and says nothing, or no more than a greeting."""
     taken = []
 
     async def take(reader, writer):
         taken.append(writer)
+        if request.param:
+            await reader.read(100)  # asks for TLS
+            writer.write(b"N")
+            await reader.read(1_000)
+            writer.write(request.param)
+            await reader.read(1_000)  # the first query
         came.set()
 
     came = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-__all__ = ["Database", "hidden", "sqlalchemy_for"]
+__all__ = ["Database", "cut", "hidden", "sqlalchemy_for"]
 
 _DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
@@ -102,20 +103,32 @@ class Database:
         content = "\0".join((self.shown, *places, *texts))
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
-    def engine(self) -> AsyncEngine:
-        """Opens a connection each time it is asked for one, and closes it when it is given back."""
+    def engine(self, came: Callable[[Any], object] = lambda driver: None) -> AsyncEngine:
+        """Opens a connection each time it is asked for one, and closes it when it is given back.
+
+        Args:
+            came: is told the driver's own connection before the first word over it, for whoever
+                has to cut it while SQLAlchemy gets to know the server.
+        """
+        from sqlalchemy import event
         from sqlalchemy.ext.asyncio import create_async_engine
         from sqlalchemy.pool import NullPool
 
         # SQLAlchemy shows rows to whoever wants to debug it: not ours, they are members' addresses.
         logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGED_AS}").setLevel(logging.WARNING)
-        return create_async_engine(
+        engine = create_async_engine(
             self._url,
             poolclass=NullPool,
             logging_name=_LOGGED_AS,
             hide_parameters=True,  # likewise, in what its errors say
             connect_args=self._connect_args(),
         )
+
+        def tell(connection: Any, _: object) -> None:
+            came(connection.driver_connection)
+
+        event.listen(engine.sync_engine, "connect", tell, insert=True)
+        return engine
 
     def _connect_args(self) -> dict[str, Any]:
         if self._url.get_driver_name() == "asyncpg":
@@ -138,6 +151,12 @@ class Database:
             trouble = f"no database is known by the name {self.dialect} ({type(error).__name__})"
         if trouble:
             raise ConfigurationError(trouble)
+
+
+def cut(driver: Any) -> None:
+    """End a driver's connection without a word to the server; SQLite has none."""
+    if (terminate := getattr(driver, "terminate", None)) is not None:
+        terminate()
 
 
 def hidden(dsn: str | Secret) -> str | Secret:

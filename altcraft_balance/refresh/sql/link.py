@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from altcraft_balance.refresh.sql.database import Database
+from altcraft_balance.refresh.sql.database import Database, cut
 from altcraft_balance.refresh.sql.trouble import DatabaseAway, away, is_passing, named, telling
 
 if TYPE_CHECKING:
@@ -162,8 +162,10 @@ class Link:
             self._aborting = loop.call_at(ends_at - _BEFORE_CANCEL_S, self._abort)
 
     def _abort(self) -> None:
-        if (terminate := getattr(self._driver, "terminate", None)) is not None:
-            terminate()
+        cut(self._driver)
+
+    def _came(self, driver: Any) -> None:
+        self._driver = driver
 
     def _end_of_try(self) -> float | None:
         """Who is in a hurry still gets what he has committed, if the database is there."""
@@ -173,14 +175,13 @@ class Link:
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
-            connection = await self._database.engine().connect()
+            connection = await self._database.engine(self._came).connect()
             try:
                 await self._prepare(connection)
                 await connection.rollback()
             except BaseException:
                 await connection.close()
                 raise
-            self._driver = (await connection.get_raw_connection()).driver_connection
             self._connection = connection
             self.connections += 1
         return self._connection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.files.file_source import Interrupted
 from altcraft_balance.refresh.port import BadRow, Cells, SourceInfo
-from altcraft_balance.refresh.sql.database import Database, hidden
+from altcraft_balance.refresh.sql.database import Database, cut, hidden
 from altcraft_balance.refresh.sql.source_cells import SourceCells
 from altcraft_balance.refresh.sql.trouble import WRITES, is_locked, telling
 from altcraft_balance.secret import Secret
@@ -145,7 +145,7 @@ class SqlSource:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         self._loop, self._is_cut = asyncio.get_running_loop(), False
-        engine = self._database.engine()
+        engine = self._database.engine(self._came)
         connection = engine.connect()
         try:
             with telling(self._database.shown, reads=True):
@@ -170,12 +170,14 @@ class SqlSource:
 
     async def _open(self, connection: AsyncConnection) -> None:
         await connection.start()
-        self._driver = (await connection.get_raw_connection()).driver_connection
         if self._database.dialect == "postgresql":
             await connection.execution_options(postgresql_readonly=True)
         elif self._database.dialect == "sqlite":
             # Its thread would go on with a query that nobody waits for any more.
             await self._driver.set_progress_handler(lambda: int(self._is_cut), _STEPS)
+
+    def _came(self, driver: Any) -> None:
+        self._driver = driver
 
     async def _interruptibly(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What `work` gives; `interrupt`, or a cancel, ends it wherever it is."""
@@ -203,16 +205,16 @@ class SqlSource:
         reading.add_done_callback(_heard)
         if self._is_opening:
             # SQLAlchemy loses a connection that is cancelled just as it comes.
-            self._leaving = self._loop.call_later(_CANCEL_S, reading.cancel)
+            self._leaving = self._loop.call_later(_CANCEL_S, self._leave, reading)
         else:
             reading.cancel()
-            self._leaving = self._loop.call_later(_CANCEL_S, _terminate, self._driver)
+            self._leaving = self._loop.call_later(_CANCEL_S, self._leave)
 
-
-def _terminate(driver: Any) -> None:
-    """Leave a server; SQLite has none."""
-    if (terminate := getattr(driver, "terminate", None)) is not None:
-        terminate()
+    def _leave(self, reading: asyncio.Task[Any] | None = None) -> None:
+        """Ask a server for nothing more: not even to end the session, as SQLAlchemy would."""
+        cut(self._driver)
+        if reading is not None:
+            reading.cancel()
 
 
 def _heard(task: asyncio.Task[Any]) -> None:
