@@ -81,11 +81,17 @@ class RabbitServer(_Listening):
         }
 
     @staticmethod
-    def missing():
-        return "" if shutil.which("rabbitmq-server") else "rabbitmq-server is not installed"
+    def binary():
+        """Debian's command in the path would run it as its own user, who may not write here."""
+        behind = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        return str(behind) if behind.exists() else shutil.which("rabbitmq-server")
+
+    @classmethod
+    def missing(cls):
+        return "" if cls.binary() else "rabbitmq-server is not installed"
 
     def command(self):
-        return ["rabbitmq-server"]
+        return [self.binary()]
 
     def remove(self):
         environment = self.user["env"]

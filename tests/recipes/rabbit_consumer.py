@@ -1,8 +1,8 @@
 """A consumer of RabbitMQ that looks each event's member up: ``python rabbit_consumer.py``.
 
 An answer is published and acked. RabbitMQ has no nack with a delay, so a queue stands in for it:
-what is nacked goes to ``members.later``, waits there, and comes back. What is hopeless is
-published elsewhere and acked.
+what is rejected, or whose handler failed, goes to ``members.later``, waits there, and comes back.
+What is hopeless is published elsewhere and acked.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ AT_ONCE = 64
 broker = RabbitBroker(
     os.environ.get("RABBIT", "amqp://guest:guest@localhost:5672"),
     graceful_timeout=DEADLINE_S,
-    default_channel=Channel(prefetch_count=AT_ONCE),
+    # What reaches no queue is an error: it would be dropped without a word.
+    default_channel=Channel(prefetch_count=AT_ONCE, on_return_raises=True),
 )
 app = FastStream(broker, lifespan=balances_lifespan())
 
@@ -33,18 +34,20 @@ def goes_to(name: str, **further: Any) -> dict[str, Any]:
     return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name, **further}
 
 
-members = RabbitQueue("members", durable=True, arguments=goes_to("members.later"))
+members = RabbitQueue("members", arguments=goes_to("members.later"))
 waits = goes_to("members", **{"x-message-ttl": int(RETRY_S * 1000)})
-later = RabbitQueue("members.later", durable=True, arguments=waits)
+later = RabbitQueue("members.later", arguments=waits)
 
 
-@app.after_startup
+@app.on_startup
 async def declare() -> None:
-    for queue in (later, RabbitQueue("balances", durable=True), RabbitQueue("members.dead")):
+    """Before the first event is delivered."""
+    await broker.connect()
+    for queue in (later, RabbitQueue("balances"), RabbitQueue("members.dead")):
         await broker.declare_queue(queue)
 
 
-@broker.subscriber(members, ack_policy=AckPolicy.MANUAL)
+@broker.subscriber(members, ack_policy=AckPolicy.REJECT_ON_ERROR)
 async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances([event], by=member_of, item_deadline_s=DEADLINE_S)
     try:
@@ -56,9 +59,7 @@ async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balan
     for one in came.hopeless:
         await broker.publish({**event, "error": str(one.error)}, "members.dead", persist=True)
     if came.again:
-        await message.nack(requeue=False)
-    else:
-        await message.ack()
+        await message.reject(requeue=False)
 
 
 def member_of(event: dict[str, Any]) -> ByEmail:
