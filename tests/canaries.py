@@ -146,6 +146,8 @@ def _frames(error):
 class Watch:
     """Looks at what is shown, and remembers where how much was seen and what was found.
 
+    In texts it also looks for what a terminal would obey.
+
     Attributes:
         seen: how many texts were looked at, by where they were shown.
         found: the hits, each with where it was.
@@ -159,6 +161,8 @@ class Watch:
         for text in texts:
             self.seen[where] += bool(text)
             self.found += [f"{where}: {hit}" for hit in hits(text)]
+            if isinstance(text, str) and "\x1b" in text:
+                self.found.append(f"{where}: an escape of a terminal's in {text!r:.300}")
 
     def look_at(self, where, *values):
         """Look at the faces of values; an exception's are counted one by one."""

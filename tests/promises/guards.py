@@ -167,6 +167,19 @@ GUARDS = [
         "whole += member.decompress(rest, max_bytes - len(whole) + 1)",
         "whole += member.decompress(rest)",
     ),
+    guard(  # either of them is enough
+        13,
+        "a head has a cap",
+        "transport/direct_reply.py",
+        "return self._broken() if self._seen >= HEAD_BYTES else None",
+        "return None",
+        (
+            "transport/direct_reply.py",
+            "if self._odd and not self.began and len(data) > HEAD_BYTES - self._seen:",
+            "if self._odd and not self._known and not data:",
+        ),
+        only="head_without_end",
+    ),
     guard(
         14,
         "a DOCTYPE is refused unread",
@@ -235,6 +248,27 @@ GUARDS = [
         'return _HIDDEN if betrays(text.decode("utf-8", "replace"), values) else text',
         "return text",
         only="what_is_kept",
+    ),
+    guard(
+        19,
+        "a library's sentence is one line that a terminal may print",
+        "codec/reply.py",
+        'return "".join(c if c.isprintable() else " " for c in text).strip()',
+        "return text.strip()",
+        only="repeats_all",
+    ),
+    guard(  # either of them is enough
+        19,
+        "a command's sentence is one line that a terminal may print",
+        "codec/reply.py",
+        'return "".join(c if c.isprintable() else " " for c in text).strip()',
+        "return text.strip()",
+        (
+            "cli/show.py",
+            'character if character.isprintable() else character.encode("unicode_escape").decode()',
+            "character",
+        ),
+        only="killed_job",
     ),
     guard(
         19,
@@ -333,6 +367,14 @@ GUARDS = [
         "cli/stopping.py",
         "if gently is not None and len(signals) == 1:",
         "if gently is None:",
+        only="signal",
+    ),
+    guard(
+        28,
+        "the second signal waits for nobody",
+        "cli/stopping.py",
+        "        elif task is not None:\n            task.cancel()\n",
+        "",
         only="signal",
     ),
     guard(
