@@ -43,6 +43,7 @@ def consumer(tmp_path):
             "ALTCRAFT_TOKEN": "sandbox-token",
             "ALTCRAFT_LOYALTY_PROGRAM_ID": "123",
             "RETRY_S": "0.2",
+            "SESSION_S": "2",
             **environment,
         }
         command = [sys.executable, str(ROOT / "tests" / "recipes" / f"{name}_consumer.py")]
@@ -110,9 +111,10 @@ async def test_a_fatal_answer_stops_it_and_acknowledges_nothing(broker, consumer
         async with asyncio.timeout(60):
             assert await asyncio.to_thread(refused.wait) == 1
         assert sandbox.counts["ok"] == 0
-        consumer(name, sandbox, **told)
+        second = consumer(name, sandbox, **told)
 
         async def all_answered():
+            assert second.poll() is None
             return len({one["id"] for one in await bodies("balances")}) == len(events)
 
         await until(all_answered)
@@ -136,9 +138,10 @@ async def test_it_drains_when_it_is_asked_to_stop(broker, consumer):
             await asyncio.to_thread(first.wait)
         answered = {one["id"] for one in await bodies("balances")}
         assert len(answered) == sandbox.counts["ok"] < len(events)
-        consumer(name, sandbox, **told)
+        second = consumer(name, sandbox, **told)
 
         async def all_answered():
+            assert second.poll() is None
             answered.update(one["id"] for one in await bodies("balances"))
             return len(answered) == len(events)
 

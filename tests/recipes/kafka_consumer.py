@@ -9,7 +9,7 @@ trouble, stops the program without a commit, so that nothing is lost: let it be 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any
 
 from faststream import AckPolicy, FastStream
@@ -27,6 +27,8 @@ from altcraft_balance.integrations.outcomes import SortedOutcomes, again_after_s
 #: Seconds for a batch; Kafka gives the partition to somebody else after 300 (max.poll.interval).
 BATCH_S = 60
 RETRY_S = float(os.environ.get("RETRY_S", "30"))
+#: After so many seconds of silence a consumer's partitions are another's.
+SESSION_S = float(os.environ.get("SESSION_S", "10"))
 
 broker = KafkaBroker(os.environ.get("KAFKA", "localhost:9092"), graceful_timeout=BATCH_S)
 app = FastStream(broker, lifespan=balances_lifespan())
@@ -36,6 +38,8 @@ how = {
     "max_records": 200,
     "ack_policy": AckPolicy.MANUAL,
     "auto_offset_reset": "earliest",
+    "session_timeout_ms": int(SESSION_S * 1_000),
+    "heartbeat_interval_ms": int(SESSION_S * 300),
 }
 
 
@@ -52,15 +56,23 @@ async def look_up_again(
 ):
     first = min(event["not_before"] for event in events)
     await asyncio.sleep(min(max(0.0, first - time.time()), BATCH_S))
-    await look_all_up(events, message, balances, stop)
+    now = time.time()
+    due = [event for event in events if event["not_before"] <= now]
+    early = [event for event in events if event["not_before"] > now]
+    await look_all_up(due, message, balances, stop, early)
 
 
 async def look_all_up(
-    events: list[dict[str, Any]], message: KafkaMessage, balances: BalanceClient, stop: Stop
+    events: list[dict[str, Any]],
+    message: KafkaMessage,
+    balances: BalanceClient,
+    stop: Stop,
+    early: Sequence[dict[str, Any]] = (),
 ) -> None:
     try:
         outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
         await asyncio.gather(*sends_for(sort_outcomes(outcomes)))
+        await asyncio.gather(*[broker.publish(event, "members.again") for event in early])
     except Exception as error:  # the next batch's commit would pass over this one
         raise stop(error) from error
     await message.ack()
