@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from altcraft_balance.errors import ConfigurationError, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Currency, RawMatching
@@ -288,3 +288,8 @@ class ClientSettings:
         for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(f"{name} must be a {kind.__name__}(...)")
+
+    def arguments(self) -> dict[str, Any]:
+        """What a `BalanceClient` is to be told, to be the same anew; `on_event` is not among it."""
+        told = {one.name: getattr(self, one.name) for one in fields(ClientSettings) if one.init}
+        return {**told, "headers": dict(self.headers)}

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from attrs import fields
-
 from altcraft_balance import client as asynchronous
 from altcraft_balance.batch.source import By
 from altcraft_balance.blocking.loop_thread import LoopThread, check_thread
@@ -25,7 +23,6 @@ __all__ = ["BalanceClient"]
 
 #: Those that a fork's child has to open anew.
 _CLIENTS: Final[weakref.WeakSet[BalanceClient]] = weakref.WeakSet()
-_ARGUMENTS: Final = tuple(one.name for one in fields(ClientSettings) if one.init)
 
 
 class BalanceClient:
@@ -128,9 +125,7 @@ class BalanceClient:
             if self._state == "new":
                 raise ClientClosed("the client is not open: use 'with', or call open()")
             if self._state == "forked":
-                settings = self._client.settings
-                arguments = {name: getattr(settings, name) for name in _ARGUMENTS}
-                arguments["headers"] = dict(settings.headers)
+                arguments = self._client.settings.arguments()
                 self._client = asynchronous.BalanceClient(**arguments, on_event=self._on_event)
                 self._start()
             if self._thread is None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.refresh.files.amounts import AmountScale
 from altcraft_balance.refresh.files.arrow import arrow_for
 from altcraft_balance.refresh.files.arrow_columns import arrow_type, batch_of
 from altcraft_balance.refresh.files.folder_parts import FolderParts
@@ -24,20 +24,12 @@ from altcraft_balance.refresh.files.lake_url import LakeUrl, is_url, local_path
 from altcraft_balance.refresh.files.parquet_parts import PartFormat, part_name
 from altcraft_balance.refresh.port import Cells, Column, Opening, RowSink
 
-__all__ = ["ParquetSink", "checked_amount_scale"]
+__all__ = ["ParquetSink"]
 
 #: Rows of the source in a part; a request for each object is dear, and many small ones read slowly.
 _CHUNK_ROWS: Final = 25_000
 _LAKE_CHUNK_ROWS: Final = 100_000
 _BATCH_ROWS: Final = 1_000
-_PRECISION: Final = 38
-
-
-def checked_amount_scale(value: Any) -> int:
-    """How many decimals amounts have."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _PRECISION:
-        return value
-    raise ConfigurationError(f"amount_scale must be a whole number from 0 to {_PRECISION}")
 
 
 class ParquetSink(RowSink):
@@ -67,9 +59,7 @@ class ParquetSink(RowSink):
         self.path = Path(path) if url is None else None
         self.url = None if url is None else url.shown
         self.chunk_rows = _CHUNK_ROWS if url is None else _LAKE_CHUNK_ROWS
-        self._scale = checked_amount_scale(amount_scale)
-        self._whole_digits = _PRECISION - self._scale
-        self._surely_fits = min(self._scale + 1, self._whole_digits)
+        self._scale = AmountScale(amount_scale)
         place = {} if url is None else {"url": url.place}
         self.settings = {"amount_scale": amount_scale, **place}
         self._arrow = arrow_for(Path(path).name if url is None else url.shown)
@@ -91,7 +81,10 @@ class ParquetSink(RowSink):
         self._place.open(opening, self._parts)
         self._columns = opening.columns
         self._schema = self._arrow.schema(
-            [(one.name, arrow_type(self._arrow, one.type, self._scale)) for one in self._columns]
+            [
+                (one.name, arrow_type(self._arrow, one.type, self._scale.decimals))
+                for one in self._columns
+            ]
         )
         self._rows, self._batches = [], []
 
@@ -130,16 +123,7 @@ class ParquetSink(RowSink):
 
     def refuses(self, amount: str) -> str | None:
         """Why `amount`, plain decimal text, has no exact place; None when it has."""
-        if len(amount) <= self._surely_fits:
-            return None
-        whole, _, decimals = amount.partition(".")
-        if len(whole) <= self._whole_digits and len(decimals) <= self._scale:
-            return None
-        if len(decimals.rstrip("0")) > self._scale:
-            return f"the amount has more than the {self._scale} decimals of amount_scale"
-        if len(whole.lstrip("+-").lstrip("0")) > self._whole_digits:
-            return f"the amount has more than {self._whole_digits} digits before its decimals"
-        return None
+        return self._scale.refuses(amount)
 
     def _convert(self) -> None:
         for start in range(0, len(self._rows), _BATCH_ROWS):

@@ -21,7 +21,7 @@ from altcraft_balance.refresh.rows.cell_values import (
 )
 from altcraft_balance.refresh.rows.row_keys import check_currencies, check_currency, check_key
 
-__all__ = ["Asking", "Plan", "guessed_column"]
+__all__ = ["ANSWER", "Asking", "Plan", "guessed_column"]
 
 #: Our columns of the output, beside the member and those that are kept.
 ANSWER: Final[tuple[tuple[str, ColumnType], ...]] = (
