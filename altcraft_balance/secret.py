@@ -85,6 +85,11 @@ class Secret:
         """The file that this secret stands in, or None when it stands elsewhere."""
         return self._reference if self._origin == "file" else None
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a name, or a path, under which the token is looked up."""
+        return self._origin != "value"
+
     def reveal(self) -> HiddenStr:
         """The value; a file is read anew each time.
 
