@@ -1,0 +1,115 @@
+"""A refresh on Spark: each member once and right, whoever is killed; one rate; no slow barrier."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from altcraft_balance.models import ByEmail
+from tests.spark.conftest import CLUSTER
+
+arrow = pytest.importorskip("pyarrow", reason="the extra spark is not installed")
+FAULTS = "status503=0.02,reset=0.01,status500=0.01,html=0.005,truncated=0.005"
+FILES = 8
+
+
+def members_into(folder, rows, files=FILES):
+    """Files of members, in the order of their numbers."""
+    import pyarrow.parquet as parquet
+
+    (folder / "in").mkdir()
+    each = rows // files
+    for number in range(files):
+        ids = range(number * each, (number + 1) * each)
+        table = {"id": list(ids), "email": [f"m{one}@example.com" for one in ids]}
+        parquet.write_table(arrow.table(table), folder / "in" / f"{number}.parquet")
+
+
+def assert_right(folder, rows, server):
+    """Each member stands there once, with what the server has of him."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(folder / "out")
+    assert sorted(table["id"].to_pylist()) == list(range(rows))
+    assert set(table["status"].to_pylist()) == {"found"}
+    for row in table.select(["member", "total_balance", "active_balance"]).to_pylist():
+        truth = server.balance_of(ByEmail(row["member"]), loyalty_program_id=123)
+        assert row["total_balance"] == truth.total_balance, row["member"]
+        assert row["active_balance"] == truth.active_balance
+
+
+def until(condition, driver, limit_s=120):
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert driver.process.poll() is None, "it has ended before"
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_each_member_is_asked_once_past_faults(drive, serve, size, tmp_path):
+    """On two executors; the summary counts what is there, and a second call does nothing."""
+    rows = size(2_000, 20_000)
+    members_into(tmp_path, rows)
+    server = serve(faults=FAULTS, retry_after_s=0, latency_s=0.01)
+    told = {"url": server.url, "master": CLUSTER, "files_per_batch": 4}
+    summary = drive(told).ended()
+    assert (summary["state"], summary["rows"], summary["statuses"]["found"]) == (
+        "finished", rows, rows,
+    )  # fmt: skip
+    assert_right(tmp_path, rows, server)
+    asked = server.requests
+    assert drive(told | {"master": "local[1]"}).ended()["rows"] == rows
+    assert server.requests == asked
+
+
+def test_an_executor_that_is_killed_loses_nothing(drive, serve, size, tmp_path):
+    """Half-way: its tasks are done again by the other, or by its successor."""
+    rows = size(4_000, 20_000)
+    members_into(tmp_path, rows, files=2)
+    server = serve(faults=FAULTS, retry_after_s=0, latency_s=0.02)
+    driver = drive({"url": server.url, "master": CLUSTER, "files_per_batch": 1})
+    until(lambda: server.requests > rows // 4, driver)
+    os.kill(driver.executors()[0], signal.SIGKILL)
+    assert driver.ended()["rows"] == rows
+    assert_right(tmp_path, rows, server)
+
+
+def test_a_driver_that_is_killed_asks_one_micro_batch_again(drive, serve, size, tmp_path):
+    """The job goes on when it is run again."""
+    rows = size(4_000, 20_000)
+    members_into(tmp_path, rows)
+    server = serve(latency_s=0.02)
+    told = {"url": server.url, "master": CLUSTER}
+    first = drive(told)
+    until(lambda: server.requests > rows // 2, first)
+    first.kill()
+    second = drive(told).ended()
+    assert second["rows"] == rows
+    assert_right(tmp_path, rows, server)
+    assert server.requests <= rows + rows // FILES
+
+
+def test_a_fatal_answer_ends_it_with_one_sentence(drive, serve, tmp_path):
+    """Spark tries a task four times; each asks once."""
+    members_into(tmp_path, 2_000, files=2)
+    server = serve(token="another")
+    told = {"url": server.url, "master": CLUSTER}
+    came = drive(told).ended()
+    assert came["error"].startswith("AuthenticationError: the platform answered error 401")
+    assert "\n" not in came["error"]
+    assert server.requests <= 4 * 2
+    assert not (tmp_path / "out" / "batch=0" / "_SUCCESS").exists()
+
+
+def test_the_token_is_in_no_plan_and_no_log(drive, serve, tmp_path):
+    """Neither in Spark's event log, nor in what it prints."""
+    members_into(tmp_path, 200, files=1)
+    server = serve(token="canary-7c2b-token")
+    (tmp_path / "events").mkdir()
+    conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": str(tmp_path / "events")}
+    told = {"url": server.url, "conf": conf}
+    drive(told, ALTCRAFT_TOKEN="canary-7c2b-token").ended()
+    places = [one for one in tmp_path.rglob("*") if one.is_file()]
+    assert any(one.is_relative_to(tmp_path / "events") for one in places)
+    assert not [one for one in places if b"canary-7c2b-token" in one.read_bytes()]
