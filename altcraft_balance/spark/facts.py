@@ -156,6 +156,6 @@ class Facts:
 
 def _far_behind(tally: Tally, limit: MaxFailed) -> str:
     return (
-        f"{tally.failed:,} of {tally.answered:,} failed, far more than max_failed allows ({limit}): "
-        "raise it to go on"
+        f"{tally.failed:,} of {tally.answered:,} failed, far more than max_failed allows "
+        f"({limit}): raise it to go on"
     )

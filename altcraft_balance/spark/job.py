@@ -17,7 +17,6 @@ from attrs import frozen
 from altcraft_balance.arrow import BalanceMapper, balance_mapper
 from altcraft_balance.arrow.mapper import Keep
 from altcraft_balance.errors import ConfigurationError
-from altcraft_balance.models import Currency
 from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.limits import MaxFailed
 from altcraft_balance.refresh.summary import RefreshSummary
@@ -25,7 +24,6 @@ from altcraft_balance.secret import Secret
 from altcraft_balance.settings import ClientSettings
 from altcraft_balance.spark.facts import Facts, observed
 from altcraft_balance.spark.trouble import told_plainly
-from altcraft_balance.validators import whole
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -47,21 +45,14 @@ def refresh_balances(
     by: MemberBy = "email",
     column: str | None = None,
     keep: Keep = (),
-    currencies: Sequence[Currency] = (),
-    program_column: str | None = None,
-    currency_column: str | None = None,
-    prefix: str = "",
-    with_member: bool = True,
-    amount_scale: int = 9,
     files_per_batch: int = 1,
     tasks: int | None = None,
     source_format: str = "parquet",
     source_options: Mapping[str, str] = _NONE,
     out_format: str = "parquet",
     out_options: Mapping[str, str] = _NONE,
-    concurrency: int | None = None,
-    window_batches: int = 8,
     max_failed: int | str = 0,
+    **further: Any,
 ) -> RefreshSummary:
     """Look up the member of each row of `source`, and write a row for each to `out`.
 
@@ -80,8 +71,8 @@ def refresh_balances(
             ``Secret.from_env(name)`` or ``Secret.from_file(path)``, which is looked up there. A
             `SharedRate` in its limits holds all of them to one rate: in Redis or PostgreSQL, or
             split over as many workers as `tasks`.
-        by, column, currencies, program_column, currency_column, prefix, with_member, amount_scale,
-            concurrency, window_batches: as for `balance_mapper`; each task has a client.
+        by: how members are found, as for the other `refresh_balances`.
+        column: the member's column; None: the one that is called like `by`.
         keep: names of columns that go through, with the types that they have in the source.
         files_per_batch: files of the source in a micro-batch. It is what is asked again at most,
             and each is a job of Spark's, which takes a second besides.
@@ -92,6 +83,9 @@ def refresh_balances(
         out_options: for the writer.
         max_failed: how many may fail, or a share such as ``0.5%``. Far beyond it (1,000 rows, 1 %
             and ten times of it), the run stops after a micro-batch.
+        further: of `balance_mapper`: ``currencies``, ``program_column``, ``currency_column``,
+            ``prefix``, ``with_member``, ``amount_scale``, ``concurrency`` (of each task) and
+            ``window_batches``.
 
     Returns:
         What came of it, of all calls with this checkpoint together. Look at its `state`. What is
@@ -102,9 +96,9 @@ def refresh_balances(
         AltcraftBalanceError: a fatal answer, such as a token that is refused. A task that Spark
             tries again asks once before all else, so this costs four requests for each task.
     """
-    whole(1)(None, _named("files_per_batch"), files_per_batch)
+    _check_whole("files_per_batch", files_per_batch)
     if tasks is not None:
-        whole(1)(None, _named("tasks"), tasks)
+        _check_whole("tasks", tasks)
     _check_token(settings)
     limit = MaxFailed.read(max_failed)
     rows = _stream(spark, source, source_format, source_options, files_per_batch)
@@ -113,14 +107,7 @@ def refresh_balances(
         by=by,
         column=column,
         keep=_with_types(rows, keep),
-        currencies=currencies,
-        program_column=program_column,
-        currency_column=currency_column,
-        prefix=prefix,
-        with_member=with_member,
-        amount_scale=amount_scale,
-        concurrency=concurrency,
-        window_batches=window_batches,
+        **further,
     )
     _check_columns(rows, mapper)
     write = out if callable(out) else _Folder(out, out_format, dict(out_options)).write
@@ -264,13 +251,9 @@ def _check_token(settings: ClientSettings) -> None:
         )
 
 
-@frozen
-class _Named:
-    name: str
-
-
-def _named(name: str) -> Any:
-    return _Named(name)
+def _check_whole(name: str, value: Any) -> None:
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
 
 
 def _name_of(source: str | DataFrame) -> str:

@@ -1,7 +1,9 @@
 """`balance_mapper`: batches in, batches out, each row answered once and in its place."""
 
 import pickle
+import time
 from decimal import Decimal
+from itertools import islice
 
 import pytest
 
@@ -172,3 +174,23 @@ def test_no_rows_are_a_batch_with_columns(server):
     mapper = balance_mapper(settings(server))
     assert table(mapper, [batch(0, 0)]).num_rows == 0
     assert list(mapper([])) == []
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+def test_slow_replies_cost_little(serve, size):
+    """Of 1 % that take a second: within 15 % of the rows a second without them, at an agreed rate.
+
+    The last second, in which only slow ones are waited for, is left out.
+    """
+    rows, rate = size(4_000, 20_000, quick=2_000), 1_000
+    limits = Limits(rate_per_s=rate)
+    per_s = []
+    for share in (0.0, 0.01):
+        told = settings(serve(latency_s=0.02, slow_s=1.0, faults={"latency": share}), limits=limits)
+        began = time.monotonic()
+        parts = iter(balance_mapper(told)(batch(at, at + 250) for at in range(0, rows, 250)))
+        came = sum(part.num_rows for part in islice(parts, rows // 250 - 4))
+        per_s.append(came / (time.monotonic() - began))
+        assert came + sum(part.num_rows for part in parts) == rows
+    assert per_s[1] > 0.85 * per_s[0], per_s

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 #: A block that names a public host is compiled only (and its names are resolved).
-OFFLINE = [block for block in BLOCKS if "https://" not in block]
+OFFLINE = [block for block in BLOCKS if "https://" not in block and "pyspark" not in block]
 
 
 def compiled(block):
@@ -50,13 +50,15 @@ async def sandbox(monkeypatch, tmp_path):
 @pytest.mark.parametrize("block", OFFLINE, ids=range(len(OFFLINE)))
 async def test_every_python_block_runs(sandbox, block, capsys):
     """Each block does what it says, against a sandbox."""
+    for name in re.findall(r"^import (polars)", block, re.MULTILINE):
+        pytest.importorskip(name)
     await run(block)
     assert "error" not in capsys.readouterr().out
 
 
 async def test_the_block_that_names_a_host_makes_a_client(tmp_path):
     """The block with the constructor runs too, up to the point where it would connect."""
-    (block,) = [block for block in BLOCKS if block not in OFFLINE]
+    (block,) = [block for block in BLOCKS if "https://" in block]
     names = await run(block)
     assert isinstance(names["client"], BalanceClient)
     assert names["Secret"] is Secret

@@ -47,7 +47,7 @@ class Driver:
             cwd=ROOT,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(environment.pop("path", []) + [str(ROOT)]),
+                "PYTHONPATH": os.pathsep.join([*environment.pop("path", []), str(ROOT)]),
                 "PYTHONDEVMODE": "",
                 "ALTCRAFT_TOKEN": "sandbox-token",
                 "SPARK_LOCAL_IP": "127.0.0.1",

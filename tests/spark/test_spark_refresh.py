@@ -1,13 +1,19 @@
 """A refresh on Spark: each member once and right, whoever is killed; one rate; no slow barrier."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from altcraft_balance.models import ByEmail
-from tests.spark.conftest import CLUSTER
+from tests.spark.conftest import CLUSTER, ROOT
+from tests.spark.driver import OFFLINE
 
 arrow = pytest.importorskip("pyarrow", reason="the extra spark is not installed")
 FAULTS = "status503=0.02,reset=0.01,status500=0.01,html=0.005,truncated=0.005"
@@ -113,3 +119,36 @@ def test_the_token_is_in_no_plan_and_no_log(drive, serve, tmp_path):
     places = [one for one in tmp_path.rglob("*") if one.is_file()]
     assert any(one.is_relative_to(tmp_path / "events") for one in places)
     assert not [one for one in places if b"canary-7c2b-token" in one.read_bytes()]
+
+
+def test_the_readmes_program_runs(serve, tmp_path):
+    """As it stands there, by spark-submit."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (program,) = [
+        one for one in re.findall(r"```python\n(.*?)```", readme, re.S) if "pyspark" in one
+    ]
+    (tmp_path / "refresh.py").write_text(program)
+    (tmp_path / "lake" / "members").mkdir(parents=True)
+    server = serve()
+    members_into(tmp_path, 100, files=1)
+    (tmp_path / "in" / "0.parquet").rename(tmp_path / "lake" / "members" / "0.parquet")
+    conf = [part for name, value in OFFLINE.items() for part in ("--conf", f"{name}={value}")]
+    submit = Path(find_spec("pyspark").origin).parent / "bin" / "spark-submit"
+    ended = subprocess.run(
+        [str(submit), "--master", "local[2]", *conf, "refresh.py"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDEVMODE": "",
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "ALTCRAFT_BASE_URL": server.url,
+            "ALTCRAFT_TOKEN": "sandbox-token",
+            "ALTCRAFT_LOYALTY_PROGRAM_ID": "123",
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ended.stdout.splitlines()[-1] == "finished 100 100", ended.stderr[-2000:]
