@@ -39,6 +39,10 @@ class LoopThread:
     def _run(self) -> None:
         _HERE.is_a_loops = True
         self.loop.run_forever()
+        # Here, since whoever ends it may have a loop of his own, as a notebook has.
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` comes to on the loop; whoever stops waiting for it cancels it."""
@@ -56,6 +60,3 @@ class LoopThread:
         """Stop the loop, and wait for its thread."""
         self.tell(self.loop.stop)
         self._thread.join()
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        self.loop.run_until_complete(self.loop.shutdown_default_executor())
-        self.loop.close()

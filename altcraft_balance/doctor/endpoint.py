@@ -126,10 +126,10 @@ def check_clock(seen: Seen, now: Callable[[], datetime] = lambda: datetime.now(U
     """How far this machine's clock is from the server's, as the reply's ``Date`` has it."""
     told = None if seen.raw is None else seen.raw.headers.get("date")
     try:
-        date = parsedate_to_datetime(told or "")
-    except ValueError:
+        date = parsedate_to_datetime(told or "").astimezone(UTC)
+    except (ValueError, OverflowError):
         return skipped("clock", "the reply has no Date")
-    ahead_s = (now() - date.astimezone(UTC)).total_seconds() - seen.elapsed_s / 2
+    ahead_s = (now() - date).total_seconds() - seen.elapsed_s / 2
     says = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's"
     if abs(ahead_s) < _LONG_S:
         return Finding(check="clock", says=says)
