@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from altcraft_balance.errors import ClientClosed
@@ -46,11 +48,26 @@ class LoopThread:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` comes to on the loop; whoever stops waiting for it cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        # Made first: Ctrl-C may come just when the loop has the work, and ends it all the same.
+        future: Future[T] = Future()
         try:
+            self.tell(self._begin, work, future)
             return future.result()
-        finally:  # Ctrl-C ends the wait, and the lookup with it
+        finally:
             future.cancel()
+
+    def _begin(self, work: Coroutine[Any, Any, T], future: Future[T]) -> None:
+        if future.cancelled():
+            work.close()
+            return
+        task = self.loop.create_task(work)
+        task.add_done_callback(lambda _: _hand_over(task, future))
+        future.add_done_callback(lambda _: self._leave(task))
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            with suppress(RuntimeError):  # the loop is closed, and with it the task
+                self.tell(task.cancel)
 
     def tell(self, word: Callable[..., object], *arguments: Any) -> None:
         """Call `word` on the loop, soon."""
@@ -60,3 +77,15 @@ class LoopThread:
         """Stop the loop, and wait for its thread."""
         self.tell(self.loop.stop)
         self._thread.join()
+
+
+def _hand_over(task: asyncio.Task[T], future: Future[T]) -> None:
+    """What a task has come to, to whoever still waits for it."""
+    error = None if task.cancelled() else task.exception()
+    with suppress(InvalidStateError):
+        if task.cancelled():
+            future.cancel()
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
