@@ -20,6 +20,7 @@ from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Balance, BalanceQuery, Matching, Outcome
 from altcraft_balance.session.stats import ClientStats, Health
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.validators import checked_wait
 
 __all__ = ["BalanceClient"]
 
@@ -90,6 +91,7 @@ class BalanceClient:
             ConfigurationError: `grace_s` is not a number of seconds, 0 or more.
         """
         check_thread()
+        checked_wait(grace_s, "grace_s")
         with self._lock:
             thread, self._thread = self._thread, None
             self._state = "closed"
@@ -116,7 +118,8 @@ class BalanceClient:
         try:
             thread.call(self._client.open(warm=self._warm))
         except BaseException:
-            self._state = "closed"
+            if self._state == "new":  # a fork's child may try again
+                self._state = "closed"
             thread.end()
             raise
         self._thread, self._state = thread, "open"

@@ -41,6 +41,7 @@ class LoopThread:
     def _run(self) -> None:
         _HERE.is_a_loops = True
         self.loop.run_forever()
+        self._end_tasks()
         # Here, since whoever ends it may have a loop of his own, as a notebook has.
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
@@ -53,6 +54,9 @@ class LoopThread:
         try:
             self.tell(self._begin, work, future)
             return future.result()
+        except ClientClosed:
+            work.close()
+            raise
         finally:
             future.cancel()
 
@@ -66,12 +70,28 @@ class LoopThread:
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         if not task.done():
-            with suppress(RuntimeError):  # the loop is closed, and with it the task
+            with suppress(ClientClosed):  # and the task with it
                 self.tell(task.cancel)
 
     def tell(self, word: Callable[..., object], *arguments: Any) -> None:
-        """Call `word` on the loop, soon."""
-        self.loop.call_soon_threadsafe(word, *arguments)
+        """Call `word` on the loop, soon.
+
+        Raises:
+            ClientClosed: it has ended.
+        """
+        try:
+            self.loop.call_soon_threadsafe(word, *arguments)
+            return
+        except RuntimeError:
+            pass
+        raise ClientClosed("the client is closed: make a new BalanceClient")
+
+    def _end_tasks(self) -> None:
+        """Cancel what still waits for somebody: nobody comes any more."""
+        for task in (left := asyncio.all_tasks(self.loop)):
+            task.cancel()
+        if left:
+            self.loop.run_until_complete(asyncio.wait(left))
 
     def end(self) -> None:
         """Stop the loop, and wait for its thread."""

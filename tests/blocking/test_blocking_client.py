@@ -26,6 +26,33 @@ from altcraft_balance.telemetry.events import LookupStarted
 MEMBER = ByEmail("user@example.com")
 
 
+def _of_prometheus():
+    from prometheus_client import CollectorRegistry
+
+    from altcraft_balance.telemetry.prometheus import PrometheusMetrics
+
+    return PrometheusMetrics(registry=CollectorRegistry())
+
+
+def _of_otel():
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    from altcraft_balance.telemetry.otel_metrics import OtelMetrics
+
+    return OtelMetrics(meter_provider=MeterProvider(shutdown_on_exit=False))
+
+
+def _tracing():
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from altcraft_balance.telemetry.tracing import Tracing
+
+    return Tracing(TracerProvider(shutdown_on_exit=False))
+
+
+LISTENERS = {"prometheus": _of_prometheus, "otel_metrics": _of_otel, "tracing": _tracing}
+
+
 def test_a_balance_is_the_members(client, sandbox):
     """And the figures are those of the asynchronous client."""
     truth = sandbox.balance_of(MEMBER, loyalty_program_id=123)
@@ -150,6 +177,19 @@ def test_ctrl_c_ends_the_wait_and_the_lookup(make, serve):
         while client.stats().in_progress:
             assert time.monotonic() < limit, "it goes on"
             assert client.get_balances([]) == []  # the loop comes round once
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.parametrize("kind", ["prometheus", "otel_metrics", "tracing"])
+def test_a_forks_child_may_be_listened_to(make, kind):
+    """By what listened to its parent; its figures are its own."""
+    pytest.importorskip("opentelemetry.sdk" if kind != "prometheus" else "prometheus_client")
+    listener = LISTENERS[kind]()
+    client = make(on_event=listener)
+    client.open()
+    client.get_balance(MEMBER)
+    assert os.waitstatus_to_exitcode(os.waitpid(os.fork() or _as_a_child(client), 0)[1]) == 0
+    assert client.get_balance(MEMBER).total_balance > 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
