@@ -16,7 +16,7 @@ from redis.asyncio import from_url
 from redis.exceptions import ResponseError
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
+from altcraft_balance.integrations.faststream import Balances, Stop, any_event, balances_lifespan
 from altcraft_balance.integrations.outcomes import sort_outcomes
 
 #: Seconds for a batch; what is pending for longer than both together is claimed.
@@ -28,6 +28,7 @@ URL = os.environ.get("REDIS", "redis://localhost:6379")
 
 broker = RedisBroker(URL, graceful_timeout=BATCH_S)
 app = FastStream(broker, lifespan=balances_lifespan())
+how = {"ack_policy": AckPolicy.MANUAL, "decoder": any_event}
 new = {"group": GROUP, "consumer": NAME, "batch": True, "max_records": 200}
 pending = {**new, "min_idle_time": int((BATCH_S + RETRY_S) * 1000)}
 
@@ -40,10 +41,10 @@ async def make_group() -> None:
             await redis.xgroup_create("members", GROUP, id="0", mkstream=True)
 
 
-@broker.subscriber(stream=StreamSub("members", **new), ack_policy=AckPolicy.MANUAL)
-@broker.subscriber(stream=StreamSub("members", **pending), ack_policy=AckPolicy.MANUAL)
+@broker.subscriber(stream=StreamSub("members", **new), **how)
+@broker.subscriber(stream=StreamSub("members", **pending), **how)
 async def look_up(
-    events: list[dict[str, Any]],
+    events: list[Any],
     message: RedisStreamMessage,
     balances: Balances,
     redis: Redis,
@@ -57,15 +58,21 @@ async def look_up(
     for one in came.answered:
         await broker.publish(answer_of(one), stream="balances")
     for one in came.hopeless:
-        dead = {**one.query.tag, "error": str(one.error)}
-        await broker.publish(dead, stream="members.dead")
+        await broker.publish(dead(one), stream="members.dead")
     ids = message.raw_message["message_ids"]
     if done := [ids[one.index] for one in (*came.answered, *came.hopeless)]:
         await redis.xack("members", GROUP, *done)
 
 
-def member_of(event: dict[str, Any]) -> ByEmail:
-    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+def member_of(event: Any) -> ByEmail:
+    # What is none is a failed outcome, whose tag is the event.
+    return ByEmail(event.get("email") if isinstance(event, dict) else None)
+
+
+def dead(outcome: Failed) -> dict[str, Any]:
+    event = outcome.query.tag
+    told = event if isinstance(event, dict) else {"event": str(event)}
+    return {**told, "error": str(outcome.error)}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:
