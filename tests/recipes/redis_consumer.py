@@ -12,11 +12,12 @@ from typing import Any
 from faststream import AckPolicy, FastStream
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from faststream.redis.annotations import Redis
+from faststream.redis.parser import BinaryMessageFormatV1
 from redis.asyncio import from_url
 from redis.exceptions import ResponseError
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, Stop, any_event, balances_lifespan
+from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
 from altcraft_balance.integrations.outcomes import sort_outcomes
 
 #: Seconds for a batch; what is pending for longer than both together is claimed.
@@ -26,9 +27,25 @@ GROUP, NAME = "balances", f"{os.uname().nodename}-{os.getpid()}"
 
 URL = os.environ.get("REDIS", "redis://localhost:6379")
 
-broker = RedisBroker(URL, graceful_timeout=BATCH_S)
+
+class AnyBytes(BinaryMessageFormatV1):
+    """FastStream makes one JSON of a batch, which fails as a whole where one is not UTF-8."""
+
+    @classmethod
+    def parse(cls, data: Any) -> tuple[Any, dict[str, Any]]:
+        body, headers = super().parse(data)
+        if isinstance(body, dict):  # an entry that another program has added, field by field
+            return {as_text(name): as_text(value) for name, value in body.items()}, headers
+        return as_text(body).encode(), headers
+
+
+def as_text(told: bytes) -> str:
+    return told.decode(errors="backslashreplace")
+
+
+broker = RedisBroker(URL, graceful_timeout=BATCH_S, message_format=AnyBytes)
 app = FastStream(broker, lifespan=balances_lifespan())
-how = {"ack_policy": AckPolicy.MANUAL, "decoder": any_event}
+how = {"ack_policy": AckPolicy.MANUAL}
 new = {"group": GROUP, "consumer": NAME, "batch": True, "max_records": 200}
 pending = {**new, "min_idle_time": int((BATCH_S + RETRY_S) * 1000)}
 
