@@ -278,7 +278,7 @@ class Probe:
         try:
             wire = encoder.encode(BalanceQuery(self._member))
             answer = await idle_time(settings, wire, wait_s=self._wait_s)
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
+        except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
             answer = "not seen: the reply did not come whole"
         return Fact(question=_IDLE, answer=answer)
 

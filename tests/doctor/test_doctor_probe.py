@@ -188,6 +188,22 @@ async def test_how_long_an_idle_connection_stays(settings_of, lines, said):
         assert await idle_time(settings, wire, wait_s=5) == said
 
 
+async def test_a_reply_in_chunks_closes_nothing(settings_of):
+    """Its end is known, so the connection is waited for, and not taken for closed."""
+    chunks = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+    )
+
+    async def script(peer):
+        while await peer.request() is not None:
+            await peer.send_all(chunks)
+
+    async with RawServer(script) as server:
+        settings = settings_of(server.url)
+        wire = (await encoder_of(settings)).encode(BalanceQuery(MEMBER))
+        assert await idle_time(settings, wire, wait_s=0.05) == "more than 0.05 s"
+
+
 async def test_an_idle_connection_that_ends_is_timed(settings_of):
     """Where the server says nothing."""
     async with Sandbox(faults="idle_close=1") as sandbox:

@@ -30,9 +30,9 @@ def test_the_scenario_keeps_its_promises(name, lane, size):
 
     One run, looked at in every way: a test for each bound would run it once for each worker.
     """
-    items, own = SIZES.get(name), SCENARIOS[name].items
-    if items is None:
-        items = size(own, quick=own if name in NEED_ALL else own // 4)
+    items = SIZES.get(name, SCENARIOS[name].items)
+    if name not in NEED_ALL:
+        items = size(items, quick=items // (2 if name in SIZES else 4))
     items = ("--items", items)
     came = figures_of(begin("--scenario", name, "--seed", 1, "--lane", lane, *items))
     assert came["problems"] == []
