@@ -131,14 +131,24 @@ class BalanceClient:
             if self._state == "new":
                 raise ClientClosed("the client is not open: use 'with', or call open()")
             if self._state == "forked":
-                settings = self._client.settings
-                arguments = {name: getattr(settings, name) for name in _ARGUMENTS}
-                arguments["headers"] = dict(settings.headers)
-                self._client = asynchronous.BalanceClient(**arguments, on_event=self._on_event)
+                self._client = self._another()
                 self._start()
             if self._thread is None:
                 raise ClientClosed("the client is closed: make a new BalanceClient")
             return self._thread
+
+    def _another(self) -> asynchronous.BalanceClient:
+        settings = self._client.settings
+        arguments = {name: getattr(settings, name) for name in _ARGUMENTS}
+        arguments["headers"] = dict(settings.headers)
+        return asynchronous.BalanceClient(**arguments, on_event=self._on_event)
+
+    def _of_here(self) -> asynchronous.BalanceClient:
+        """Not the parent's, in a fork's child that has asked for nothing yet."""
+        with self._lock:
+            if self._state == "forked" and self._client in self._of_parents:
+                self._client = self._another()
+            return self._client
 
     def _was_forked(self) -> None:
         """In the child: only this thread is here, and connections are the parent's."""
@@ -226,11 +236,11 @@ class BalanceClient:
 
     def stats(self) -> ClientStats:
         """What was done so far in this process, and what is under way; sends nothing."""
-        return self._client.stats()
+        return self._of_here().stats()
 
     def health(self) -> Health:
         """Whether the client is open and the server answers; sends nothing."""
-        return self._client.health()
+        return self._of_here().health()
 
     def __repr__(self) -> str:
         client = self.__dict__.get("_client")

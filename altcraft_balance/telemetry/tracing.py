@@ -142,7 +142,8 @@ class Tracing:
         if known is None:
             return
         if known.is_recording:
-            told: dict[str, Any] = {_RESENT: max(0, requests - 1)}
+            # The conventions have a first request bear no count.
+            told: dict[str, Any] = {_RESENT: requests - 1} if requests > 1 else {}
             if known.status is not None:
                 told[_STATUS] = known.status
             if error is not None:

@@ -207,6 +207,7 @@ def test_a_forks_child_has_connections_of_its_own(make, sandbox):
 def _as_a_child(client):
     code = 1
     try:
+        assert client.stats().requests == 0  # and not the parent's
         balances = [client.get_balance(ByEmail(f"m{n}@example.com")) for n in range(20)]
         alone = client.stats().requests == len(balances)
         client.close()
