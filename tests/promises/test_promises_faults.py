@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_both_lanes_meet_each_fault_alike(promise, size):
     """Item by item the same balance, or an error of the same kind, status, code and count."""
     stated = promise("2b", "each fault ends alike over aiohttp and direct")
-    members = size(400, 20_000, quick=100)
+    members = size(400, 20_000, quick=200)
     outcomes = in_child("faults", limit_s=7200, members=members)
     assert list(outcomes) == list(CASES)
     amiss = {

@@ -46,7 +46,7 @@ def test_killed_and_taken_up_again(size, port, tmp_path):
     """At calls all along the run, over a longer run; nothing is left over."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
-    url, every = lakes.s3_url(port, "killed"), size("9", quick="36")
+    url, every = lakes.s3_url(port, "killed"), size("9", quick="18")
     child = subprocess.run(
         [sys.executable, str(CHILD), url, str(tmp_path / "state"), "25", every, "1"],
         env=environ, capture_output=True, text=True, check=False, timeout=300,
