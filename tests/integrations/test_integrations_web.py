@@ -106,8 +106,8 @@ async def test_trouble_is_never_a_broken_page(kind):
     """The page goes without; ready it is all the same, and alive."""
     async with Sandbox(faults="status500=1") as sandbox, shop(SHOPS[kind], sandbox) as came:
         url, _, session = came
-        for _ in range(3):
-            assert (await page(session, url))[0] == 200
+        pages = await asyncio.gather(*[page(session, url) for _ in range(3)])
+        assert [status for status, _ in pages] == [200] * 3
         assert await is_ready(session, url)
         async with session.get(f"{url}/live") as reply:
             assert reply.status == 200
