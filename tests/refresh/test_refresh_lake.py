@@ -88,6 +88,8 @@ def test_what_came_after_the_token_comes_again(url):
 @pytest.mark.parametrize("rows", [25, 0])
 def test_killed_anywhere_it_ends_with_the_same_rows(size, tmp_path, rows):
     """Whichever change was the last one, twice in a row, over a longer run; nothing is left."""
+    if not rows and size("more", quick="few") == "few":
+        pytest.skip("at a larger size")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
     url, every = lakes.url_of(tmp_path / "lake"), size("1", quick="3")

@@ -211,6 +211,8 @@ def test_a_run_that_cannot_begin_leaves_nothing(tmp_path, name):
 )
 def test_killed_anywhere_it_ends_with_the_same_bytes(size, tmp_path, mode, rows):
     """Whichever call that changes a file was the last one, twice in a row; nothing is left over."""
+    if not rows and size("more", quick="few") == "few":
+        pytest.skip("at a larger size")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTHONDEV"))}
     environ["PYTHONPATH"] = str(ROOT)
     child = subprocess.run(
