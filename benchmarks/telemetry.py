@@ -30,7 +30,10 @@ from benchmarks.overhead import Memory, calls
 
 LOGGER = logging.getLogger("altcraft_balance")
 TRACES = TracerProvider(shutdown_on_exit=False)
-METERS = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+
+
+def meters():
+    return MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
 
 
 class Written(logging.Handler):
@@ -56,7 +59,7 @@ READERS = {
     "logging, at DEBUG": loud,
     "Prometheus": lambda: PrometheusMetrics(registry=CollectorRegistry()),
     "OpenTelemetry, spans": lambda: Tracing(TRACES),
-    "OpenTelemetry, metrics": lambda: OtelMetrics(meter_provider=METERS),
+    "OpenTelemetry, metrics": lambda: OtelMetrics(meter_provider=meters()),
 }
 
 
@@ -77,7 +80,7 @@ async def cpu_us(name, members):
 
 
 TRACER = TRACES.get_tracer("bare")
-HISTOGRAM = METERS.get_meter("bare").create_histogram("bare", unit="s")
+HISTOGRAM = meters().get_meter("bare").create_histogram("bare", unit="s")
 BEGUN = {"http.request.method": "POST", "server.address": "a", "server.port": 1}
 BEGUN |= {"url.full": "u", "url.template": "t"}
 

@@ -18,6 +18,7 @@ from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Balance, BalanceQuery, Matching, Outcome
 from altcraft_balance.session.stats import ClientStats, Health
 from altcraft_balance.settings import ClientSettings
+from altcraft_balance.validators import checked_wait
 
 __all__ = ["BalanceClient"]
 
@@ -87,6 +88,7 @@ class BalanceClient:
             ConfigurationError: `grace_s` is not a number of seconds, 0 or more.
         """
         check_thread()
+        checked_wait(grace_s, "grace_s")
         with self._lock:
             thread, self._thread = self._thread, None
             self._state = "closed"
@@ -113,7 +115,8 @@ class BalanceClient:
         try:
             thread.call(self._client.open(warm=self._warm))
         except BaseException:
-            self._state = "closed"
+            if self._state == "new":  # a fork's child may try again
+                self._state = "closed"
             thread.end()
             raise
         self._thread, self._state = thread, "open"
@@ -125,12 +128,22 @@ class BalanceClient:
             if self._state == "new":
                 raise ClientClosed("the client is not open: use 'with', or call open()")
             if self._state == "forked":
-                arguments = self._client.settings.arguments()
-                self._client = asynchronous.BalanceClient(**arguments, on_event=self._on_event)
+                self._client = self._another()
                 self._start()
             if self._thread is None:
                 raise ClientClosed("the client is closed: make a new BalanceClient")
             return self._thread
+
+    def _another(self) -> asynchronous.BalanceClient:
+        arguments = self._client.settings.arguments()
+        return asynchronous.BalanceClient(**arguments, on_event=self._on_event)
+
+    def _of_here(self) -> asynchronous.BalanceClient:
+        """Not the parent's, in a fork's child that has asked for nothing yet."""
+        with self._lock:
+            if self._state == "forked" and self._client in self._of_parents:
+                self._client = self._another()
+            return self._client
 
     def _was_forked(self) -> None:
         """In the child: only this thread is here, and connections are the parent's."""
@@ -218,11 +231,11 @@ class BalanceClient:
 
     def stats(self) -> ClientStats:
         """What was done so far in this process, and what is under way; sends nothing."""
-        return self._client.stats()
+        return self._of_here().stats()
 
     def health(self) -> Health:
         """Whether the client is open and the server answers; sends nothing."""
-        return self._client.health()
+        return self._of_here().health()
 
     def __repr__(self) -> str:
         client = self.__dict__.get("_client")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final
 
 from altcraft_balance.batch.stream import OutcomeStream
 from altcraft_balance.blocking.loop_thread import LoopThread
+from altcraft_balance.errors import ClientClosed
 from altcraft_balance.models import Failed, Found
 
 __all__ = ["WANTED", "End", "Handover"]
@@ -60,19 +62,22 @@ class Handover:
 
     def give(self, items: Sequence[Any], *, is_last: bool, error: BaseException | None) -> None:
         """Hand over items of the source, the last ones perhaps, or what it has raised."""
-        self._thread.tell(self._take, items, is_last, error)
+        with suppress(ClientClosed):  # then the end is in the queue
+            self._thread.tell(self._take, items, is_last, error)
 
     def get(self) -> Found | Failed | End | object:
         """What comes next; waits for it."""
         got = self.queue.get()
         if self._is_full and self.queue.qsize() <= _MOST_UNREAD // 2:
             self._is_full = False
-            self._thread.tell(self._room.set)
+            with suppress(ClientClosed):
+                self._thread.tell(self._room.set)
         return got
 
     def leave(self) -> None:
         """Nobody reads any more."""
-        self._thread.tell(self._task.cancel)
+        with suppress(ClientClosed):
+            self._thread.tell(self._task.cancel)
 
     # ── the loop's side ──────────────────────────────────────────────────────────────────────
 
@@ -106,6 +111,8 @@ class Handover:
                     self.queue.put(outcome)
                     if self.queue.qsize() >= _MOST_UNREAD:
                         await self._read()
+        except asyncio.CancelledError:
+            error = ClientClosed("the client was closed while this stream was read")
         except BaseException as caught:  # noqa: BLE001 - it is the reader's
             error = caught
         self.queue.put(End(error))

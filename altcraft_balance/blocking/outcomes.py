@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
@@ -10,7 +12,7 @@ from altcraft_balance.batch.source import check_source
 from altcraft_balance.batch.stream import OutcomeStream
 from altcraft_balance.blocking.handover import WANTED, End, Handover
 from altcraft_balance.blocking.loop_thread import LoopThread
-from altcraft_balance.errors import InvalidQuery
+from altcraft_balance.errors import ClientClosed, InvalidQuery
 from altcraft_balance.models import BalanceQuery, Failed, Found
 
 __all__ = ["Outcomes"]
@@ -42,7 +44,7 @@ class Outcomes:
         open_stream: Callable[[AsyncIterator[Any]], OutcomeStream],
     ) -> None:
         self._handover: Handover | None = None
-        self._has_ended = False
+        self._has_ended, self._pid = False, os.getpid()
         if hasattr(source, "__aiter__"):
             raise InvalidQuery("an async source needs an async client: give a plain iterable")
         check_source(source)
@@ -59,6 +61,8 @@ class Outcomes:
     def __next__(self) -> Found | Failed:
         if self._has_ended:
             raise StopIteration
+        if self._pid != os.getpid():
+            raise ClientClosed("this stream was begun before a fork: begin one in this process")
         if self._handover is None:
             self._handover = self._thread.call(self._begin())
         while (got := self._handover.get()) is WANTED:
@@ -85,15 +89,22 @@ class Outcomes:
                 is_last = True
         except Exception as caught:  # noqa: BLE001 - the stream ends with it
             error = caught
-        handover.give(items, is_last=is_last, error=error)
+        finally:  # after Ctrl-C too, so that what was read is not lost, and may be read on
+            handover.give(items, is_last=is_last, error=error)
 
     # ── leaving early ────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
         """Cancel what is under way, and wait for it; the source is the caller's to close."""
-        if self._handover is not None and not self._has_ended:
+        if self._is_under_way():
             self._has_ended = True
-            self._thread.call(self._handover.stop())
+            with suppress(ClientClosed):  # which has ended it
+                self._thread.call(cast(Handover, self._handover).stop())
+
+    def _is_under_way(self) -> bool:
+        """A fork's child has none of it."""
+        began = self._handover is not None and not self._has_ended
+        return began and self._pid == os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -108,5 +119,5 @@ class Outcomes:
 
     def __del__(self) -> None:
         # A loop that was left by `break`: what is under way is of no use to anybody.
-        if self._handover is not None and not self._has_ended:
-            self._handover.leave()
+        if self._is_under_way():
+            cast(Handover, self._handover).leave()

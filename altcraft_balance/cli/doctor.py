@@ -8,15 +8,16 @@ import typer
 from rich.text import Text
 
 from altcraft_balance.cli import options
-from altcraft_balance.cli.exits import ExitCode
+from altcraft_balance.cli.exits import ExitCode, code_of
 from altcraft_balance.cli.get import Custom, CustomInt, Email, Phone, ProfileId, one_member
 from altcraft_balance.cli.show import Screen, harmless, screen, show_json
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.doctor.asking import asking
-from altcraft_balance.doctor.examine import examine
-from altcraft_balance.doctor.finding import Finding
+from altcraft_balance.doctor.examine import AFTER_SETTINGS, ON_THE_WAY, examine
+from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.doctor.keeping import Samples
 from altcraft_balance.doctor.probe import Fact, Probe
+from altcraft_balance.doctor.versions import check_versions
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import Matching
 from altcraft_balance.settings import ClientSettings
@@ -86,18 +87,29 @@ def doctor(
         raise ConfigurationError("--save keeps what a probe is answered: give --probe as well")
     ways = (email, phone, profile_id, custom, custom_int)
     matching = one_member(*ways) if any(way is not None for way in ways) else None
-    arguments = options.client_arguments(context)
-    with options.called_as_given(context):
-        settings = ClientSettings(**arguments)
     samples = None if save is None else Samples(save)
     report = _Report(screen(), as_json=json)
-    run_until_signal(_look(settings, matching, report, probe=probe, samples=samples))
+    if (settings := _settings(context, report)) is not None:
+        run_until_signal(_look(settings, matching, report, probe=probe, samples=samples))
     if json:
         show_json(report.as_dict())
     elif report.settings:
         _show_settings(report)
-    if report.failed:
-        raise typer.Exit(ExitCode.FAILURES)
+    raise typer.Exit(report.code)
+
+
+def _settings(context: typer.Context, report: _Report) -> ClientSettings | None:
+    try:
+        arguments = options.client_arguments(context)
+        with options.called_as_given(context):
+            settings = ClientSettings(**arguments)
+    except ConfigurationError as error:
+        report.found(check_versions())
+        report.found(Finding(check="settings", state="failed", says=str(error), error=error))
+        for check in AFTER_SETTINGS:
+            report.found(skipped(check, "there are no settings to look with"))
+        return None
+    return settings
 
 
 async def _look(
@@ -149,6 +161,16 @@ class _Report:
     @property
     def failed(self) -> bool:
         return any(finding.state == "failed" for finding in self._findings)
+
+    @property
+    def code(self) -> ExitCode:
+        """That of a lookup which met the first trouble."""
+        failed = next((one for one in self._findings if one.state == "failed"), None)
+        if failed is None:
+            return ExitCode.DONE
+        if failed.error is not None:
+            return code_of(failed.error)
+        return ExitCode.UNREACHABLE if failed.check in ON_THE_WAY else ExitCode.FAILURES
 
     @property
     def is_unreachable(self) -> bool:

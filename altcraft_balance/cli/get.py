@@ -32,7 +32,7 @@ _WAYS: Final = "--email, --phone, --profile-id, --custom and --custom-int"
 
 def _member(flag: str, metavar: str, says: str) -> Any:
     return typer.Option(
-        flag, metavar=metavar, help=says, show_envvar=False, rich_help_panel="Member (exactly one)"
+        flag, metavar=metavar, help=says, show_envvar=False, rich_help_panel="Member (one of)"
     )
 
 

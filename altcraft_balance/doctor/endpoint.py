@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from attrs import evolve
+
 from altcraft_balance.doctor.asking import Seen, asking, encoder_of
 from altcraft_balance.doctor.finding import Finding, skipped
+from altcraft_balance.doctor.network import speaks_tls
 from altcraft_balance.errors import (
     AccessDenied,
     AltcraftBalanceError,
@@ -34,6 +37,11 @@ _REFUSED_ADVICE: Final = (
     "check the API token (ALTCRAFT_TOKEN, or --token-file); the server may also want it "
     "elsewhere: --auth header"
 )
+_TLS_ADVICE: Final = "the server speaks TLS on that port: write https:// in --base-url"
+_BARE_ADVICE: Final = (
+    "a gateway or a firewall may have sent it, and the token be right: ask whoever runs it "
+    "whether this machine's address is let in; check --base-url, its path prefix too"
+)
 _POINTS_ADVICE: Final = (
     "check --program and --currency-eid or --currency-iid: ids of the loyalty program and of its "
     "points currency, as the account's panel shows them"
@@ -46,6 +54,8 @@ async def check_endpoint(settings: ClientSettings, matching: Matching) -> AsyncI
     async with asking(settings) as asker:
         seen = await asker.ask(encoder.encode(BalanceQuery(matching)))
     for finding in explained(seen, settings):
+        if finding.state == "failed" and finding.check == "endpoint" and await speaks_tls(settings):
+            finding = evolve(finding, advice=_TLS_ADVICE)
         yield finding
     yield check_clock(seen)
 
@@ -55,30 +65,33 @@ def explained(seen: Seen, settings: ClientSettings) -> list[Finding]:
     result = seen.result
     if isinstance(result, Balance):
         return [_answered(seen), _accepted(), _known(settings)]
-    says = str(result)
     if _is_the_tokens(result):
-        advice = _REFUSED_ADVICE
-        if isinstance(result, AccessDenied):
-            advice = "the token is known, but may not read balances: have it allowed to"
-        if isinstance(result, TariffLimitReached):
-            advice = "the account's tariff is used up: ask whoever pays for it"
-        refused = Finding(check="token", state="failed", says=says, advice=advice)
-        return [_answered(seen), refused, skipped("points", "the token was refused")]
+        return [
+            _answered(seen),
+            _failed("token", result, _token_advice(result)),
+            skipped("points", "the token was refused"),
+        ]
     if isinstance(result, BadRequest):
-        refused = Finding(check="points", state="failed", says=says, advice=_POINTS_ADVICE)
-        return [_answered(seen), _accepted(), refused]
+        return [_answered(seen), _accepted(), _failed("points", result, _POINTS_ADVICE)]
     if isinstance(result, NotAMember):
         return [_answered(seen), _accepted(), _known(settings)]
     if isinstance(result, ApiError) and not result.transient:
         return [_answered(seen), _accepted(), _of_another_code(result)]
-    failed = Finding(check="endpoint", state="failed", says=says, advice=_advice(result))
+    failed = _failed("endpoint", result, _advice(result))
     return [failed, skipped("token", "no answer"), skipped("points", "no answer")]
+
+
+def _failed(check: str, error: AltcraftBalanceError, advice: str) -> Finding:
+    return Finding(check=check, state="failed", says=str(error), advice=advice, error=error)
 
 
 def _answered(seen: Seen) -> Finding:
     status = "" if seen.raw is None else f"HTTP {seen.raw.status}, "
-    says = f"the documented envelope ({status}{seen.elapsed_s * 1000:.0f} ms)"
-    return Finding(check="endpoint", says=says)
+    took = f"({status}{seen.elapsed_s * 1000:.0f} ms)"
+    if not isinstance(seen.error, HttpStatusError):
+        return Finding(check="endpoint", says=f"the documented envelope {took}")
+    says = f"a refusal, and not the documented envelope {took}"
+    return Finding(check="endpoint", state="warning", says=says, advice=_BARE_ADVICE)
 
 
 def _accepted() -> Finding:
@@ -101,7 +114,17 @@ def _of_another_code(error: ApiError) -> Finding:
 def _is_the_tokens(error: AltcraftBalanceError) -> bool:
     if isinstance(error, AuthenticationError | TariffLimitReached | AccessDenied):
         return True
+    if isinstance(error, BadRequest):  # one that was not found where the server looks for it
+        return "token" in str(error).lower()
     return isinstance(error, HttpStatusError) and error.status in {401, 402, 403}
+
+
+def _token_advice(error: AltcraftBalanceError) -> str:
+    if isinstance(error, AccessDenied):
+        return "the token is known, but may not read balances: have it allowed to"
+    if isinstance(error, TariffLimitReached):
+        return "the account's tariff is used up: ask whoever pays for it"
+    return _REFUSED_ADVICE
 
 
 def _advice(error: AltcraftBalanceError) -> str:
@@ -126,10 +149,10 @@ def check_clock(seen: Seen, now: Callable[[], datetime] = lambda: datetime.now(U
     """How far this machine's clock is from the server's, as the reply's ``Date`` has it."""
     told = None if seen.raw is None else seen.raw.headers.get("date")
     try:
-        date = parsedate_to_datetime(told or "")
-    except ValueError:
+        date = parsedate_to_datetime(told or "").astimezone(UTC)
+    except (ValueError, OverflowError):
         return skipped("clock", "the reply has no Date")
-    ahead_s = (now() - date.astimezone(UTC)).total_seconds() - seen.elapsed_s / 2
+    ahead_s = (now() - date).total_seconds() - seen.elapsed_s / 2
     says = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's"
     if abs(ahead_s) < _LONG_S:
         return Finding(check="clock", says=says)

@@ -13,10 +13,15 @@ from altcraft_balance.doctor.versions import check_versions
 from altcraft_balance.models import ByEmail, Matching
 from altcraft_balance.settings import ClientSettings
 
-__all__ = ["NOBODY", "examine"]
+__all__ = ["AFTER_SETTINGS", "NOBODY", "ON_THE_WAY", "examine"]
 
 #: Who is asked about when nobody is named: an address that exists nowhere (RFC 2606).
 NOBODY: Final = ByEmail("altcraft-balance-doctor@example.invalid")
+#: Checks of the way to the server, and of what it answers.
+ON_THE_WAY: Final = ("dns", "tcp", "tls")
+_ANSWERS: Final = ("endpoint", "token", "points", "clock")
+#: All that can be looked at with settings only.
+AFTER_SETTINGS: Final = (*ON_THE_WAY, *_ANSWERS)
 
 
 async def examine(
@@ -29,6 +34,7 @@ async def examine(
         matching: a member to ask about; by default one who does not exist.
     """
     yield await asyncio.to_thread(check_versions)  # it reads files
+    yield _settled(settings)
     reached = True
     async for finding in check_network(settings):
         reached = reached and finding.state != "failed"
@@ -37,5 +43,12 @@ async def examine(
         async for finding in check_endpoint(settings, matching or NOBODY):
             yield finding
         return
-    for check in ("endpoint", "token", "points", "clock"):
+    for check in _ANSWERS:
         yield skipped(check, "the server was not reached")
+
+
+def _settled(settings: ClientSettings) -> Finding:
+    ways = [f"token in the {settings.auth}", settings.format.upper()]
+    if settings.proxy is not None:
+        ways.append("through a proxy")
+    return Finding(check="settings", says=f"{settings.url}, {', '.join(ways)}")

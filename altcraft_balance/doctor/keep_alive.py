@@ -21,6 +21,7 @@ __all__ = ["idle_time"]
 
 _TIMEOUT: Final = re.compile(rb"(?i)^keep-alive:.*timeout=(\d+)", re.MULTILINE)
 _LENGTH: Final = re.compile(rb"(?i)^content-length: *(\d+)", re.MULTILINE)
+_CHUNKED: Final = re.compile(rb"(?i)^transfer-encoding:.*chunked", re.MULTILINE)
 _CLOSES: Final = re.compile(rb"(?i)^connection: *close", re.MULTILINE)
 _MOST_HEAD: Final = 65536
 
@@ -32,10 +33,8 @@ async def idle_time(settings: ClientSettings, wire: WireRequest, *, wait_s: floa
         async with asyncio.timeout(settings.timeouts.attempt_s):
             writer.write(_request(settings, wire))
             head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            if _CLOSES.search(head) or length is None:
+            if _CLOSES.search(head) or not await _read_body(reader, head):
                 return "none: it closes after each reply"
-            await reader.readexactly(int(length[1]))
         if told := _TIMEOUT.search(head):
             return f"{int(told[1])} s, as its Keep-Alive header says"
         return await _closing(reader, wait_s)
@@ -43,6 +42,20 @@ async def idle_time(settings: ClientSettings, wire: WireRequest, *, wait_s: floa
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bool:
+    """To its end; False when only the connection's end is its end."""
+    if _CHUNKED.search(head):
+        while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
+            await reader.readexactly(size + 2)
+        while await reader.readuntil(b"\r\n") != b"\r\n":
+            pass  # trailers
+        return True
+    length = _LENGTH.search(head)
+    if length is not None:
+        await reader.readexactly(int(length[1]))
+    return length is not None
 
 
 async def _connected(

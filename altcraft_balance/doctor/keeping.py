@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from altcraft_balance.codec.redacted import redacted_sample
 from altcraft_balance.doctor.asking import Seen
+from altcraft_balance.doctor.disguise import disguised
 from altcraft_balance.errors import ConfigurationError, UnexpectedReply
 from altcraft_balance.models import Balance
 from altcraft_balance.private_file import write_private
+from altcraft_balance.secret import HIDDEN
 
 __all__ = ["Samples"]
-
-_AMOUNT: Final = re.compile(rb'((total|active)_balance"?\s*[>:]\s*"?)([-+0-9.eE]+)')
 
 
 class Samples:
@@ -58,16 +56,15 @@ def _files(seen: Seen) -> Iterator[tuple[str, bytes]]:
     error = UnexpectedReply("a balance") if isinstance(result, Balance) else result
     files = redacted_sample(seen.wire, raw.status, raw.headers, raw.body, error)
     if isinstance(result, Balance):
-        files["body.bin"] = _AMOUNT.sub(_as_ones, files["body.bin"])
-        expected = {str(raw.status): _amounts(files["body.bin"])}
+        files["body.bin"], amounts = _disguised(files["body.bin"])
+        expected = {str(raw.status): amounts}
         files["expected.json"] = json.dumps(expected, indent=2).encode() + b"\n"
     yield from files.items()
 
 
-def _as_ones(found: re.Match[bytes]) -> bytes:
-    """Whose balance it was shall not be seen: digits become ones."""
-    return found[1] + re.sub(rb"[0-9]", b"1", found[3])
-
-
-def _amounts(body: bytes) -> dict[str, str]:
-    return {f"{found[2].decode()}_balance": found[3].decode() for found in _AMOUNT.finditer(body)}
+def _disguised(body: bytes) -> tuple[bytes, dict[str, str]]:
+    """Whose balance it was shall not be seen; what cannot be disguised is not kept."""
+    try:
+        return disguised(body)
+    except (ValueError, RecursionError):
+        return HIDDEN.encode(), {}

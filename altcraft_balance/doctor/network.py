@@ -19,7 +19,7 @@ from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.tls import context_of
 from altcraft_balance.transport.trouble import reason_of, tls_reason
 
-__all__ = ["check_network", "days_left"]
+__all__ = ["check_network", "days_left", "speaks_tls"]
 
 #: With fewer days left a certificate's owner should know.
 _FEW_DAYS: Final = 14
@@ -118,7 +118,7 @@ async def _opened(
     if writer is None:
         return None, trouble
     speaks = writer.get_extra_info("ssl_object")
-    known = {} if speaks is None else {"version": speaks.version(), **speaks.getpeercert()}
+    known = {} if speaks is None else {"version": speaks.version(), **(speaks.getpeercert() or {})}
     writer.transport.abort()  # a server that waits for a request is not kept waiting
     with suppress(OSError):
         await writer.wait_closed()
@@ -140,6 +140,18 @@ async def _tls(place: SplitResult, limit_s: float, settings: ClientSettings) -> 
     if known is None:
         return Finding(check="tls", state="failed", says=trouble, advice=_advice(trouble))
     return _of_certificate(known)
+
+
+async def speaks_tls(settings: ClientSettings) -> bool:
+    """Whether a server that is asked by plain http would speak TLS on that port."""
+    place = urlsplit(settings.url)
+    if place.scheme != "http" or settings.proxy is not None:
+        return False
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing is sent to whoever it is
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with suppress(ssl.SSLError):
+        return (await _opened(place, settings.timeouts.connect_s, ssl=anybody))[0] is not None
+    return False
 
 
 def _of_certificate(known: dict[str, Any]) -> Finding:

@@ -7,13 +7,16 @@ notes that is inferred or unknown. What follows for a client is given as the var
 from __future__ import annotations
 
 import asyncio
+import functools
+import math
 import statistics
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.doctor.asking import Asker, Seen, encoder_of
 from altcraft_balance.doctor.examine import NOBODY
 from altcraft_balance.doctor.keep_alive import idle_time
@@ -27,10 +30,24 @@ from altcraft_balance.models import (
     CurrencyEid,
     Matching,
 )
+from altcraft_balance.settings import Auth, Limits
 
 __all__ = ["MOST_LOOKUPS", "Fact", "Probe"]
 
 MOST_LOOKUPS: Final = 15
+#: The last ones are for the questions that follow: no repeat takes them.
+_KEPT: Final = 2
+_TRIES: Final = 3
+_LONGEST_S: Final = 10.0
+_TOKEN: Final = "where the token goes"  # noqa: S105 - of the table
+_XML: Final = "a request in XML"
+_MEMBER: Final = "a member who does not exist"
+_BARE: Final = "a request without a currency"
+_GZIP: Final = "gzip, when asked for"
+_KNOWN_ID: Final = "a Request-ID that is known"
+_IDLE: Final = "an idle connection stays open for"
+_TIME: Final = "how long a reply takes"
+_PLACES: Final[dict[Auth, str]] = {"body": "body-token", "header": "header-token"}
 _NO_PROGRAM: Final = 2_147_483_647
 _NO_CURRENCY: Final = CurrencyEid("altcraft-balance-doctor")
 #: Codes that say something else than that one member is not in the program.
@@ -62,6 +79,7 @@ class Probe:
         keep: is given, in a thread, each reply to a case that a sandbox's samples know
             (`sandbox.manners.CASES`), under that name.
         wait_s: seconds that it is worth waiting for an idle connection's end.
+        pause_s: seconds before a question is repeated, where the server names no other.
     """
 
     def __init__(
@@ -71,34 +89,51 @@ class Probe:
         *,
         keep: Callable[[str, Seen], None] = lambda _case, _seen: None,
         wait_s: float = 20.0,
+        pause_s: float = 1.0,
     ) -> None:
-        self._wait_s = wait_s
+        self._wait_s, self._pause_s = wait_s, pause_s
         self._asker, self._matching, self._keep = asker, matching, keep
         self._auth = asker.settings.auth
         self._took_s: list[float] = []
+        #: What it was that did not exist, by the code that said so.
+        self._others: dict[int, str] = {}
 
     @property
     def _member(self) -> Matching:
         return self._matching or NOBODY
 
     async def facts(self) -> AsyncIterator[Fact]:
-        """All that can be settled, one after another."""
-        yield await self._token()
-        yield await self._xml()
-        yield await self._unknown_member()
-        yield await self._unknown("unknown-program", "program", program=_NO_PROGRAM)
-        yield await self._unknown("unknown-currency", "currency", currency=_NO_CURRENCY)
-        if self._asker.settings.currency is not None:
-            yield await self._no_currency()
-        if isinstance(self._matching, ByEmail):
-            yield await self._like("e-mail in capitals", ByEmail(self._matching.email.upper()))
-        if isinstance(self._matching, ByPhone) and self._matching.phone.startswith("+"):
-            yield await self._like("phone without +", ByPhone(self._matching.phone[1:]))
-        yield await self._gzip()
-        yield await self._duplicate()
-        if self._asker.settings.proxy is None:
-            yield await self._idle()
+        """All that can be settled, one after another; what cannot says so, and sets nothing."""
+        for question, ask in self._questions():
+            try:
+                yield await ask()
+            except _NotSettled as why:
+                yield Fact(question=question, answer=f"not settled: {why}")
         yield self._latency()
+
+    def _questions(self) -> Iterator[tuple[str, Callable[[], Awaitable[Fact]]]]:
+        yield _TOKEN, self._token
+        yield _XML, self._xml
+        # First, since the code of an unknown member may be theirs as well.
+        for what, asked in (
+            ("program", {"program": _NO_PROGRAM}),
+            ("currency", {"currency": _NO_CURRENCY}),
+        ):
+            yield _not_there(what), functools.partial(self._unknown, what, **asked)
+        yield _MEMBER, self._unknown_member
+        if self._asker.settings.currency is not None:
+            yield _BARE, self._no_currency
+        if isinstance(self._matching, ByEmail):
+            other = ByEmail(_in_other_case(self._matching.email))
+            name = "e-mail in capitals" if other.email.isupper() else "e-mail in small letters"
+            yield name, functools.partial(self._like, name, other)
+        if isinstance(self._matching, ByPhone) and self._matching.phone.startswith("+"):
+            name, bare = "phone without +", ByPhone(self._matching.phone[1:])
+            yield name, functools.partial(self._like, name, bare)
+        yield _GZIP, self._gzip
+        yield _KNOWN_ID, self._duplicate
+        if self._asker.settings.proxy is None:
+            yield _IDLE, self._idle
 
     async def _ask(
         self,
@@ -117,65 +152,91 @@ class Probe:
         query = BalanceQuery(
             matching or self._member, loyalty_program_id=program, currency=currency
         )
-        seen = await self._asker.ask(encoder.encode(query), headers)
+        seen = await self._settled(encoder.encode(query), headers)
         if case and seen.raw is not None:
             await asyncio.to_thread(self._keep, case, seen)
         if seen.raw is not None:
             self._took_s.append(seen.elapsed_s)
         return seen
 
+    async def _settled(self, wire: WireRequest, headers: dict[str, str] | None) -> Seen:
+        """A reply that a repeat would not change; a server that asks for a pause gets one.
+
+        Raises:
+            _NotSettled: there is none.
+        """
+        rate = self._asker.settings.limits.rate_per_s
+        for number in range(_TRIES):
+            self._check_left(_KEPT if number else 0)
+            if isinstance(rate, int | float):
+                await asyncio.sleep(1 / rate)
+            seen = await self._asker.ask(wire, headers)
+            if seen.error is None or not seen.error.transient:
+                return seen
+            if number + 1 < _TRIES:
+                await asyncio.sleep(min(seen.error.retry_after_s or self._pause_s, _LONGEST_S))
+        raise _NotSettled(_code(seen))
+
+    def _check_left(self, keep: int = 0) -> None:
+        if self._asker.asked + keep >= MOST_LOOKUPS:
+            raise _NotSettled(f"the {MOST_LOOKUPS} lookups are used up")
+
     # ── the questions ────────────────────────────────────────────────────────────────────────
 
     async def _token(self) -> Fact:
         """Both places, and the one to use from here on."""
-        works: list[str] = []
-        for auth, case in (("body", "body-token"), ("header", "header-token")):
-            if not _is_refused(await self._ask(case, auth=auth)):
-                works.append(auth)
-        question = "where the token goes"
+        came: dict[Auth, Seen] = {}
+        for auth, case in _PLACES.items():
+            came[auth] = await self._ask(case, auth=auth)
+        works = [auth for auth, seen in came.items() if _is_accepted(seen)]
         if not works:
-            answer = "it is refused in the body and in the header: check it"
-            return Fact(question=question, answer=answer)
+            if all(_is_refused(seen) for seen in came.values()):
+                answer = "it is refused in the body and in the header: check it"
+                return Fact(question=_TOKEN, answer=answer)
+            codes = " and ".join(f"{_code(seen)} in the {auth}" for auth, seen in came.items())
+            raise _NotSettled(f"{codes}; name a member who is in the program")
         self._auth = "body" if "body" in works else "header"
         settings = () if self._auth == "body" else ("ALTCRAFT_AUTH=header",)
         answer = f"accepted in the {' and in the '.join(works)}"
-        return Fact(question=question, answer=answer, settings=settings)
+        return Fact(question=_TOKEN, answer=answer, settings=settings)
 
     async def _xml(self) -> Fact:
         seen = await self._ask("xml", format="xml")
         said = b"" if seen.raw is None else seen.raw.body.lstrip()[:1]
         written = {b"{": "in JSON", b"<": "in XML"}.get(said, "by something else")
         if isinstance(seen.error, ApiError | type(None)):
-            return Fact(question="a request in XML", answer=f"answered {written}{_told(seen)}")
+            return Fact(question=_XML, answer=f"answered {written}{_told(seen)}")
         answer = f"refused: {seen.error}; keep to JSON"
-        return Fact(question="a request in XML", answer=answer, settings=("ALTCRAFT_FORMAT=json",))
+        return Fact(question=_XML, answer=answer, settings=("ALTCRAFT_FORMAT=json",))
 
     async def _unknown_member(self) -> Fact:
         seen = await self._ask("unknown-member", matching=NOBODY)
-        question, error = "a member who does not exist", seen.error
+        error = seen.error
         if error is None:
-            return Fact(question=question, answer="has a balance, as anybody")
-        answer = f"{_code(seen)}"
-        code = getattr(error, "code", None)
-        if isinstance(error, ApiError) and code not in _TAKEN_CODES:
-            return Fact(
-                question=question, answer=answer, settings=(f"ALTCRAFT_NOT_A_MEMBER={code}",)
-            )
-        if code == 400:
+            return Fact(question=_MEMBER, answer="has a balance, as anybody")
+        answer, code = _code(seen), getattr(error, "code", None)
+        if isinstance(error, ApiError) and code in self._others:
+            answer += f", as for a {self._others[code]} that does not exist: a slip would look so"
+        elif code == 400:
             answer += ", like every wrong request: it cannot be told from one"
-        return Fact(question=question, answer=answer)
+        elif isinstance(error, ApiError) and code not in _TAKEN_CODES:
+            settings = (f"ALTCRAFT_NOT_A_MEMBER={code}",)
+            return Fact(question=_MEMBER, answer=answer, settings=settings)
+        return Fact(question=_MEMBER, answer=answer)
 
-    async def _unknown(self, case: str, what: str, **asked: Any) -> Fact:
-        seen = await self._ask(case, **asked)
-        question = f"a {what} that does not exist"
-        if seen.error is None:
+    async def _unknown(self, what: str, **asked: Any) -> Fact:
+        seen = await self._ask(f"unknown-{what}", **asked)
+        question, error = _not_there(what), seen.error
+        if error is None:
             return Fact(question=question, answer="is answered with a balance: beware of slips")
+        if isinstance(error, ApiError):
+            self._others[error.code] = what
         return Fact(question=question, answer=_code(seen))
 
     async def _no_currency(self) -> Fact:
         named = await self._ask()
         bare = await self._ask("no-currency", bare=True)
-        question = "a request without a currency"
+        question = _BARE
         if bare.error is not None:
             name = "ALTCRAFT_POINTS_CURRENCY_EID"
             answer = f"{_code(bare)}: name one"
@@ -188,20 +249,22 @@ class Probe:
         usual, other = await self._ask(), await self._ask(matching=matching)
         if other.error is not None:
             return Fact(question=question, answer=f"is another member: {_code(other)}")
+        if _is_nothing(usual):
+            raise _NotSettled("the balance is 0, as that of many")
         same = _same(usual, other)
-        return Fact(question=question, answer=f"is {'the same' if same else 'another'} member")
+        return Fact(question=question, answer=f"has {'the same' if same else 'another'} balance")
 
     async def _gzip(self) -> Fact:
         seen = await self._ask(headers={"Accept-Encoding": "gzip"})
         answer = f"sent as {seen.encoding}" if seen.encoding else "sent as it is"
-        return Fact(question="gzip, when asked for", answer=answer)
+        return Fact(question=_GZIP, answer=answer)
 
     async def _duplicate(self) -> Fact:
         """Twice with one Request-ID, which a client of ours never does."""
         headers = {"Request-ID": uuid.uuid4().hex}
         await self._ask(headers=headers)
         seen = await self._ask(headers=headers)
-        question = "a Request-ID that is known"
+        question = _KNOWN_ID
         if isinstance(seen.result, Balance) and seen.result.possibly_stale:
             answer = "the first reply is played again: never send one twice"
             return Fact(question=question, answer=answer)
@@ -210,25 +273,46 @@ class Probe:
     async def _idle(self) -> Fact:
         settings = self._asker.settings
         encoder = await encoder_of(settings, auth=self._auth)
+        self._check_left()
         self._asker.asked += 1
         try:
             wire = encoder.encode(BalanceQuery(self._member))
             answer = await idle_time(settings, wire, wait_s=self._wait_s)
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
+        except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
             answer = "not seen: the reply did not come whole"
-        return Fact(question="an idle connection stays open for", answer=answer)
+        return Fact(question=_IDLE, answer=answer)
 
     def _latency(self) -> Fact:
         """The first request also connected, so it does not count."""
         usual_s = statistics.median(self._took_s[1:] or self._took_s or [0.0])
-        rate = self._asker.settings.limits.rate_per_s
-        wanted = float(rate) if isinstance(rate, int | float) else 1000.0
-        slots = max(1, round(wanted * usual_s * 1.5))
-        return Fact(
-            question="how long a reply takes",
-            answer=f"{usual_s * 1000:.0f} ms as a rule; {wanted:g} requests/s need {slots} slots",
-            settings=(f"ALTCRAFT_CONCURRENCY={slots}",),
-        )
+        answer, rate = f"{usual_s * 1000:.0f} ms as a rule", self._asker.settings.limits.rate_per_s
+        if not isinstance(rate, int | float):
+            return Fact(question=_TIME, answer=answer)
+        slots = max(Limits().concurrency, math.ceil(rate * usual_s * 1.5))
+        answer += f"; {rate:g} requests/s need no more than {slots} slots"
+        return Fact(question=_TIME, answer=answer, settings=(f"ALTCRAFT_CONCURRENCY={slots}",))
+
+
+class _NotSettled(Exception):
+    """A question has no answer that one could go by."""
+
+
+def _not_there(what: str) -> str:
+    return f"a {what} that does not exist"
+
+
+def _in_other_case(email: str) -> str:
+    return email.lower() if email.isupper() else email.upper()
+
+
+def _is_nothing(seen: Seen) -> bool:
+    return isinstance(seen.result, Balance) and not seen.result.total_balance
+
+
+def _is_accepted(seen: Seen) -> bool:
+    """A balance, or what a server says of a member only to whom it knows."""
+    error = seen.error
+    return error is None or (isinstance(error, ApiError) and error.code not in _TAKEN_CODES)
 
 
 def _is_refused(seen: Seen) -> bool:

@@ -11,10 +11,12 @@ The client opens before the broker delivers anything and closes when the last ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from typing import Annotated, Any, Final, Protocol, TypeAlias
+
+import orjson
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.errors import ConfigurationError
@@ -27,7 +29,7 @@ if find_spec("faststream") is None:
 from faststream import Context, ContextRepo
 from faststream.exceptions import StopConsume
 
-__all__ = ["Balances", "Stop", "balances_lifespan", "pause_while_stopped"]
+__all__ = ["Balances", "Stop", "any_event", "balances_lifespan", "pause_while_stopped"]
 
 _CLIENT: Final = "altcraft_balances"
 _STOP: Final = "altcraft_stop"
@@ -60,6 +62,26 @@ class Stopper:
 Balances: TypeAlias = Annotated[BalanceClient, Context(_CLIENT)]
 #: And of this one, what stops the program.
 Stop: TypeAlias = Annotated[Stopper, Context(_STOP)]
+
+
+async def any_event(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """A decoder for a subscriber: what is no JSON comes as its bytes, and does not fail its batch.
+
+    FastStream fails it before the handler is called, which then cannot put the event aside; a
+    later acknowledgement passes over it, or the broker delivers it again for ever.
+    """
+    try:
+        return await original(message)
+    except ValueError:
+        body = message.body
+        return [_read(one) for one in body] if isinstance(body, list) else _read(body)
+
+
+def _read(body: Any) -> Any:
+    try:
+        return orjson.loads(body)
+    except (ValueError, TypeError):
+        return body
 
 
 def balances_lifespan(

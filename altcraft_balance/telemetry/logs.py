@@ -35,6 +35,8 @@ from altcraft_balance.telemetry.events import (
 __all__ = ["log_events"]
 
 _ROOT: Final = "altcraft_balance"
+#: A program that has set no logging up hears nothing.
+logging.getLogger(_ROOT).addHandler(logging.NullHandler())
 
 
 @frozen

@@ -7,6 +7,7 @@ counted in buckets of our own: a lookup's by its result, a request's by its HTTP
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -178,13 +179,16 @@ class Meter:
         self.retries: Counter[str] = Counter()
         self._stats: Callable[[], Any] | None = None
         self._last: Any = None
+        self._pid = os.getpid()
 
     def reads(self, stats: Callable[[], Any]) -> None:
-        """The client opens, and these are its figures.
+        """The client opens, and these are its figures; in a fork's child all begins anew.
 
         Raises:
             ConfigurationError: another client was opened before.
         """
+        if self._pid != os.getpid():
+            self.__init__()  # type: ignore[misc]  # the figures are the parent's
         if self._stats is not None or self._last is not None:
             raise ConfigurationError("metrics are one client's: make new ones for each client")
         self._stats = stats

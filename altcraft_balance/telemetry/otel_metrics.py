@@ -9,8 +9,11 @@ are read when the SDK asks for them; a lookup pays for its histograms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.telemetry.events import Event
 from altcraft_balance.telemetry.metrics import (
     BOUNDS_S,
@@ -25,6 +28,7 @@ from altcraft_balance.telemetry.tracing import check_extra
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+    from opentelemetry.metrics import Meter as OfSdk
 
 __all__ = ["OtelMetrics"]
 
@@ -39,37 +43,23 @@ class OtelMetrics:
         meter_provider: whose meter is used; by default the program's own.
 
     Raises:
-        ConfigurationError: the extra is missing.
+        ConfigurationError: the extra is missing, or the provider has a client of that name.
     """
 
     def __init__(
         self, client: str = "default", *, meter_provider: MeterProvider | None = None
     ) -> None:
         check_extra("metrics of OpenTelemetry")
-        from opentelemetry import metrics
-
-        self._client, self._meter = {"client": client}, Meter()
+        instruments = _instruments_of(meter_provider)
+        if client in instruments.meters:
+            raise ConfigurationError(
+                f"this provider has metrics of a client {client!r}: give each a name of its own"
+            )
+        self._client, self._name = {"client": client}, client
+        self._meter = instruments.meters[client] = Meter()
+        self._record, self._remove = instruments.record, instruments.meters.pop
         #: By the values of the labels, of which lookups and requests have different numbers.
         self._labels: dict[tuple[str, ...], dict[str, str]] = {}
-        meter = metrics.get_meter(_OURS, meter_provider=meter_provider)
-        self._record = [
-            meter.create_histogram(
-                f"{_OURS}.{one.name}",
-                unit="s",
-                description=one.says,
-                explicit_bucket_boundaries_advisory=BOUNDS_S,
-            ).record
-            for one in DURATIONS
-        ]
-        for figure in FIGURES:
-            counts = figure.kind == "counter"
-            make = meter.create_observable_counter if counts else meter.create_observable_gauge
-            make(
-                f"{_OURS}.{figure.name}",
-                callbacks=[self._reader(figure)],
-                unit=figure.unit,
-                description=figure.says,
-            )
 
     def reads(self, stats: Callable[[], Any]) -> None:
         """The client opens, and these are its figures."""
@@ -88,12 +78,55 @@ class OtelMetrics:
         else:
             self._meter(event)
 
+    def remove(self) -> None:
+        """Show this client's counters and gauges no more."""
+        self._remove(self._name, None)
+
+
+class _Instruments:
+    """Those of one provider, for all clients: the SDK reads a second one of a name never."""
+
+    def __init__(self, meter: OfSdk) -> None:
+        self.meters: dict[str, Meter] = {}
+        self.record = [
+            meter.create_histogram(
+                f"{_OURS}.{one.name}",
+                unit="s",
+                description=one.says,
+                explicit_bucket_boundaries_advisory=BOUNDS_S,
+            ).record
+            for one in DURATIONS
+        ]
+        for figure in FIGURES:
+            counts = figure.kind == "counter"
+            make = meter.create_observable_counter if counts else meter.create_observable_gauge
+            make(
+                f"{_OURS}.{figure.name}",
+                callbacks=[self._reader(figure)],
+                unit=figure.unit,
+                description=figure.says,
+            )
+
     def _reader(self, figure: Figure) -> Callable[[CallbackOptions], Iterable[Observation]]:
         from opentelemetry.metrics import Observation
 
         def read(_: CallbackOptions) -> Iterable[Observation]:
-            for values, value in self._meter.values_of(figure).items():
-                names = dict(zip(figure.labels, values, strict=True))
-                yield Observation(value, {**self._client, **names})
+            for client, meter in list(self.meters.items()):
+                for values, value in meter.values_of(figure).items():
+                    if isfinite(value):  # no rate is none
+                        names = dict(zip(figure.labels, values, strict=True))
+                        yield Observation(value, {"client": client, **names})
 
         return read
+
+
+_BY_PROVIDER: Final[WeakKeyDictionary[Any, _Instruments]] = WeakKeyDictionary()
+
+
+def _instruments_of(provider: MeterProvider | None) -> _Instruments:
+    from opentelemetry import metrics
+
+    provider = metrics.get_meter_provider() if provider is None else provider
+    if provider not in _BY_PROVIDER:
+        _BY_PROVIDER[provider] = _Instruments(metrics.get_meter(_OURS, meter_provider=provider))
+    return _BY_PROVIDER[provider]

@@ -9,6 +9,7 @@ and begin with ``altcraft_balance`` elsewhere. No attribute has a token or a mem
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +68,7 @@ class Tracing:
         self._inject = TraceContextTextMapPropagator().inject
         self._open: dict[int, _Lookup] = {}
         self._where: dict[str, Any] = {}
-        self._is_taken = False
+        self._taken_in: int | None = None
         #: The ``traceparent`` of a lookup's request; None where it is not to be sent.
         self.headers = self._headers if propagate else None
         self._hears: dict[type, Callable[[Any], None]] = {
@@ -85,9 +86,10 @@ class Tracing:
         Raises:
             ConfigurationError: another client was opened before: their lookups have one number.
         """
-        if self._is_taken:
+        if self._taken_in == os.getpid():
             raise ConfigurationError("a Tracing is one client's: make a new one for each client")
-        self._is_taken = True
+        self._taken_in = os.getpid()
+        self._open.clear()  # in a fork's child, the parent's
 
     def _headers(self, lookup: int) -> Mapping[str, str]:
         carried: dict[str, str] = {}
@@ -140,7 +142,8 @@ class Tracing:
         if known is None:
             return
         if known.is_recording:
-            told: dict[str, Any] = {_RESENT: max(0, requests - 1)}
+            # The conventions have a first request bear no count.
+            told: dict[str, Any] = {_RESENT: requests - 1} if requests > 1 else {}
             if known.status is not None:
                 told[_STATUS] = known.status
             if error is not None:

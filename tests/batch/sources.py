@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.session.fakes import number_of
+from tests.session.fakes import member, number_of
 
 
 class Source:
@@ -65,6 +65,23 @@ class AsyncSource:
 
     async def aclose(self):
         self.plain.close()
+
+
+class Counted:
+    """An endless source, plain or async, that knows how much of it was taken."""
+
+    def __init__(self):
+        self.taken, self.inside = 0, 0
+
+    def plain(self):
+        while True:
+            self.taken += 1
+            yield member(self.taken - 1)
+
+    async def slow(self):
+        for item in self.plain():
+            await asyncio.sleep(0.001)
+            yield item
 
 
 SOURCES = pytest.mark.parametrize("make_source", [Source, AsyncSource])

@@ -1,42 +1,18 @@
-"""What a stream reads from, how lazily, and what becomes of items that are no lookups."""
+"""What a stream reads from, and how lazily."""
 
 import asyncio
 import itertools
 
 import pytest
 
-from altcraft_balance.batch.source import Source, as_query, stand_in
+from altcraft_balance.batch.source import Source
 from altcraft_balance.errors import InvalidQuery
-from altcraft_balance.models import (
-    BalanceQuery,
-    ByEmail,
-    ByPhone,
-    Failed,
-    Found,
-    RawMatching,
-)
-from altcraft_balance.telemetry.progress import Progress
+from altcraft_balance.models import BalanceQuery, ByEmail
+from tests.batch.sources import ORDERS, Counted
 from tests.session.fakes import Slow, http, member, members, now, opened, settle
 
 WORKERS_PER_SLOT = 4
 WINDOW_PER_SLOT = 8
-
-
-class Counted:
-    """An endless source, plain or async, that knows how much of it was taken."""
-
-    def __init__(self):
-        self.taken, self.inside = 0, 0
-
-    def plain(self):
-        while True:
-            self.taken += 1
-            yield member(self.taken - 1)
-
-    async def slow(self):
-        for item in self.plain():
-            await asyncio.sleep(0.001)
-            yield item
 
 
 @pytest.fixture
@@ -45,7 +21,6 @@ def endless():
 
 
 KINDS = pytest.mark.parametrize("kind", ["plain", "slow"])
-ORDERS = pytest.mark.parametrize("ordered", [False, True], ids=["as they come", "ordered"])
 
 
 # ── lazily ───────────────────────────────────────────────────────────────────────────────────
@@ -257,135 +232,11 @@ async def test_any_iterable_is_a_source(wire, make):
     assert queries == [BalanceQuery(item) for item in members(10)]
 
 
-# ── what is no source ────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [
-        ("user@example.com", "a single text is no source"),
-        (b"user@example.com", "a single text is no source"),
-        (member(0), "not ByEmail"),
-        (BalanceQuery(member(0)), "not BalanceQuery"),
-        (None, "not NoneType"),
-        (7, "not int"),
-    ],
-    ids=str,
-)
-async def test_what_is_no_source_is_refused_with_a_sentence(wire, source, sentence):
-    """For a stream and for a list alike."""
-    async with opened(wire) as client:
-        with pytest.raises(InvalidQuery, match=sentence) as caught:
-            client.stream_balances(source, by=ByEmail)
-        with pytest.raises(InvalidQuery, match=sentence):
-            await client.get_balances(source, by=ByEmail)
-    assert "user@example.com" not in str(caught.value)
-
-
-# ── items that are no lookups ────────────────────────────────────────────────────────────────
-
-
-async def outcomes_of(client, items, **options):
-    async with client.stream_balances(items, ordered=True, **options) as stream:
-        return [outcome async for outcome in stream]
-
-
-def refuse(value):
-    raise ZeroDivisionError(f"about {value}")
-
-
-@pytest.mark.parametrize(
-    ("item", "by", "sentence"),
-    [
-        ("not an address", ByEmail, "must have an '@'"),
-        ("", ByEmail, "is empty"),
-        ("a@b.c\x00", ByEmail, "cannot be sent"),
-        (None, ByEmail, "must be text"),
-        (42, ByPhone, "must be text"),
-        (object(), ByEmail, "must be text"),
-        ("a@b.c", refuse, "'by' raised ZeroDivisionError"),
-        ("a@b.c", lambda value: value, "a plain text is no matching"),
-        ("a@b.c", lambda value: None, "not NoneType"),
-        ("a@b.c", lambda: None, "'by' raised TypeError"),
-        ("a@b.c", None, "a plain text is no matching"),
-        (42, None, "not int"),
-        (None, None, "not NoneType"),
-    ],
-)
-async def test_a_bad_item_fails_alone(wire, item, by, sentence):
-    """Its outcome carries a real query, nothing is sent for it, and the stream goes on."""
-    async with opened(wire) as client:
-        first, bad, last = await outcomes_of(client, [member(1), item, member(2)], by=by)
-        assert (await client.get_balances([item], by=by))[0].query == bad.query
-    assert isinstance(first, Found)
-    assert isinstance(last, Found)
-    assert isinstance(bad, Failed)
-    assert isinstance(bad.error, InvalidQuery)
-    assert sentence in str(bad.error)
-    assert "a@b.c" not in str(bad.error)
-    assert type(bad.query) is BalanceQuery
-    assert (bad.index, bad.attempts, bad.requests) == (1, 0, 0)
-    assert bad.error.__context__ is None
-    assert len(wire.sent) == 2
-
-
-async def test_by_makes_matchings_of_plain_values(wire):
-    """Queries and matchings among them stay what they are."""
-    tagged = BalanceQuery(ByPhone("+7 900"), tag="row 2")
-    items = ["a@b.c", member(7), tagged]
-    async with opened(wire) as client:
-        outcomes = await outcomes_of(client, items, by=ByEmail)
-    assert [outcome.query.matching for outcome in outcomes] == [
-        ByEmail("a@b.c"),
-        member(7),
-        tagged.matching,
-    ]
-    assert outcomes[2].query is tagged
-
-
-async def test_a_query_that_cannot_be_encoded_fails_alone(wire):
-    """As one without a program, when the client has none."""
-    async with opened(wire, loyalty_program_id=None) as client:
-        items = [BalanceQuery(member(0), loyalty_program_id=5), member(1)]
-        found, failed = await outcomes_of(client, items)
-    assert found.balance.loyalty_program_id == 5
-    assert "no loyalty_program_id" in str(failed.error)
-    assert (failed.requests, len(wire.sent)) == (0, 1)
-
-
-@pytest.mark.parametrize("item", ["plain", "ctrl\x00", 7, None, 1.5, ["a"], b"bytes", "\ud800"])
-def test_a_stand_in_carries_any_item(item):
-    """So that the outcome of a bad item says which it was, and can be sent to nobody by mistake."""
-    query = stand_in(item)
-    assert isinstance(query.matching, RawMatching)
-    assert query.matching.fields["matching"] == "invalid"
-    expected = item if item == "plain" else ascii(item)
-    assert query.matching.fields["value"] == expected
-
-
-def test_as_query_wraps_a_matching_and_passes_a_query_on():
-    """A query is used as it is."""
-    query = BalanceQuery(member(0))
-    assert as_query(query, ByPhone) is query
-    assert as_query(member(0), ByPhone) == query
-    assert as_query("member-0@example.com", ByEmail) == query
-
-
 async def test_a_source_counts_what_it_gives():
     """Indexes are from 0, and the end comes once and for all."""
     source = Source(itertools.islice(itertools.count(10), 3))
     assert [await source.take() for _ in range(5)] == [(0, 10), (1, 11), (2, 12), None, None]
     assert source.taken == 3
-
-
-def test_a_stand_in_carries_an_item_that_cannot_be_shown():
-    """An object whose `repr` raises is a failed outcome like any other, under its type's name."""
-
-    class Shy:
-        def __repr__(self):
-            raise LookupError
-
-    assert stand_in(Shy()).matching.fields["value"] == "<Shy>"
 
 
 async def test_a_source_is_begun_once(wire):
@@ -412,25 +263,26 @@ async def test_a_source_without_an_end_is_no_small_batch(wire):
     assert not wire.sent
 
 
-async def test_a_plain_value_stays_with_its_query(wire):
-    """Good or bad, as its tag, so that a row can be found again."""
-    values = ["a@example.com", "no address", 5]
+# ── what is no source ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("user@example.com", "a single text is no source"),
+        (b"user@example.com", "a single text is no source"),
+        (member(0), "not ByEmail"),
+        (BalanceQuery(member(0)), "not BalanceQuery"),
+        (None, "not NoneType"),
+        (7, "not int"),
+    ],
+    ids=str,
+)
+async def test_what_is_no_source_is_refused_with_a_sentence(wire, source, sentence):
+    """For a stream and for a list alike."""
     async with opened(wire) as client:
-        outcomes = await client.get_balances(values, by=ByEmail)
-    assert [outcome.query.tag for outcome in outcomes] == values
-
-
-async def test_what_is_not_callable_makes_no_matchings(wire):
-    """It is refused at once, and not once for each item."""
-    async with opened(wire) as client:
-        with pytest.raises(InvalidQuery, match="by must be ByEmail"):
-            client.stream_balances(["a@example.com"], by="email")
-
-
-async def test_an_item_that_is_no_query_is_counted(wire):
-    """Progress reaches its total, and the statistics name the kind."""
-    progress = Progress()
-    async with opened(wire, on_event=progress) as client:
-        await client.get_balances(["a@example.com", "bad"], by=ByEmail)
-        assert client.stats().failed == {"invalid_query": 1}
-    assert (progress.snapshot().done, progress.snapshot().failed) == (2, {"invalid_query": 1})
+        with pytest.raises(InvalidQuery, match=sentence) as caught:
+            client.stream_balances(source, by=ByEmail)
+        with pytest.raises(InvalidQuery, match=sentence):
+            await client.get_balances(source, by=ByEmail)
+    assert "user@example.com" not in str(caught.value)

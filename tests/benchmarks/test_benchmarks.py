@@ -75,8 +75,10 @@ def test_a_peer_that_is_not_installed_is_named():
     assert (ended.returncode, ended.stderr) == (1, sentence)
 
 
-def test_the_peers_are_compared():
+def test_the_peers_are_compared(size):
     """Side by side with what others write; the quickest scenario, one seed."""
+    if size("more", quick="few") == "few":
+        pytest.skip("at a larger size")
     pytest.importorskip("tenacity", reason="the extra bench is not installed")
     pytest.importorskip("aiohttp_retry", reason="the extra bench is not installed")
     assert "per-item backoff" in printed("pacing", "--scenario", "slow", "--seeds", "1")

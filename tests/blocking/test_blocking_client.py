@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,6 +26,33 @@ from altcraft_balance.telemetry.events import LookupStarted
 MEMBER = ByEmail("user@example.com")
 
 
+def _of_prometheus():
+    from prometheus_client import CollectorRegistry
+
+    from altcraft_balance.telemetry.prometheus import PrometheusMetrics
+
+    return PrometheusMetrics(registry=CollectorRegistry())
+
+
+def _of_otel():
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    from altcraft_balance.telemetry.otel_metrics import OtelMetrics
+
+    return OtelMetrics(meter_provider=MeterProvider(shutdown_on_exit=False))
+
+
+def _tracing():
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from altcraft_balance.telemetry.tracing import Tracing
+
+    return Tracing(TracerProvider(shutdown_on_exit=False))
+
+
+LISTENERS = {"prometheus": _of_prometheus, "otel_metrics": _of_otel, "tracing": _tracing}
+
+
 def test_a_balance_is_the_members(client, sandbox):
     """And the figures are those of the asynchronous client."""
     truth = sandbox.balance_of(MEMBER, loyalty_program_id=123)
@@ -32,6 +60,13 @@ def test_a_balance_is_the_members(client, sandbox):
     assert balance.total_balance == truth.total_balance
     assert (client.stats().requests, client.health().ok) == (1, True)
     assert client.settings.loyalty_program_id == 123
+
+
+@pytest.mark.may_block("a notebook's cell does")
+async def test_a_cell_of_a_notebook_may_use_it(make):
+    """Where a loop runs already: opened, asked and closed."""
+    with make() as client:
+        assert client.get_balance(MEMBER).total_balance > 0
 
 
 def test_a_small_batch_is_a_list(client):
@@ -138,8 +173,23 @@ def test_ctrl_c_ends_the_wait_and_the_lookup(make, serve):
     with make(serve(latency_s=30), on_event=interrupt) as client:
         with pytest.raises(KeyboardInterrupt):
             client.get_balance(MEMBER)
-        assert client.get_balances([]) == []  # the loop has come round since
-        assert client.stats().in_progress == 0
+        limit = time.monotonic() + 10
+        while client.stats().in_progress:
+            assert time.monotonic() < limit, "it goes on"
+            assert client.get_balances([]) == []  # the loop comes round once
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.parametrize("kind", ["prometheus", "otel_metrics", "tracing"])
+def test_a_forks_child_may_be_listened_to(make, kind):
+    """By what listened to its parent; its figures are its own."""
+    pytest.importorskip("opentelemetry.sdk" if kind != "prometheus" else "prometheus_client")
+    listener = LISTENERS[kind]()
+    client = make(on_event=listener)
+    client.open()
+    client.get_balance(MEMBER)
+    assert os.waitstatus_to_exitcode(os.waitpid(os.fork() or _as_a_child(client), 0)[1]) == 0
+    assert client.get_balance(MEMBER).total_balance > 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
@@ -157,6 +207,7 @@ def test_a_forks_child_has_connections_of_its_own(make, sandbox):
 def _as_a_child(client):
     code = 1
     try:
+        assert client.stats().requests == 0  # and not the parent's
         balances = [client.get_balance(ByEmail(f"m{n}@example.com")) for n in range(20)]
         alone = client.stats().requests == len(balances)
         client.close()

@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import itertools
+import os
 import sqlite3
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -156,3 +158,57 @@ def test_an_async_source_is_refused(client):
 
     with pytest.raises(InvalidQuery, match="async source needs an async client"):
         client.stream_balances(source(), by=ByEmail)
+
+
+def test_what_is_left_when_the_client_closes_ends_with_a_sentence(make):
+    """Whoever reads on gets what had come, and then that."""
+    client = make()
+    client.open()
+    outcomes = client.stream_balances((f"m{n}@example.com" for n in itertools.count()), by=ByEmail)
+    assert next(outcomes).index is not None
+    client.close(grace_s=0)
+    with pytest.raises(ClientClosed):
+        for _ in outcomes:
+            pass
+    outcomes.close()
+
+
+def test_ctrl_c_while_the_source_is_read_loses_nothing(client):
+    """It may be read on."""
+
+    class Source:
+        def __init__(self):
+            self.given = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.given += 1
+            if self.given == 30:
+                raise KeyboardInterrupt
+            if self.given > 100:
+                raise StopIteration
+            return f"m{self.given}@example.com"
+
+    outcomes, seen = client.stream_balances(Source(), by=ByEmail), []
+    with pytest.raises(KeyboardInterrupt):
+        seen.extend(outcomes)
+    seen.extend(outcomes)
+    assert len(seen) == 99
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+def test_a_stream_is_not_read_on_in_a_forks_child(client):
+    """It says so; the parent reads on."""
+    outcomes = client.stream_balances([f"m{n}@example.com" for n in range(200)], by=ByEmail)
+    next(outcomes)
+    child = os.fork()
+    if not child:
+        code = 1
+        with suppress(ClientClosed):
+            next(outcomes)
+            code = 2
+        os._exit(0 if code == 1 else code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert sum(1 for _ in outcomes) == 199

@@ -1,8 +1,11 @@
 """``altcraft-balance doctor``."""
 
 import json
+import socket
 
 import pytest
+
+from altcraft_balance.doctor.examine import AFTER_SETTINGS
 
 
 @pytest.fixture(autouse=True)
@@ -16,28 +19,24 @@ def test_a_set_up_in_order_is_told(command, server):
     ended = command("doctor")
     assert (ended.code, ended.err) == (0, "")
     checks = [line.split()[1] for line in ended.out.splitlines() if not line.startswith(" ")]
-    assert checks == ["versions", "dns", "tcp", "tls", "endpoint", "token", "points", "clock"]
+    assert checks == ["versions", "settings", *AFTER_SETTINGS]
 
 
 def test_what_is_wrong_is_told_with_what_to_do(command, server):
-    """And exit 3."""
+    """And the exit code says whose it is, as a lookup's would."""
     ended = command("doctor", ALTCRAFT_TOKEN="x")
-    assert ended.code == 3
+    assert ended.code == 77
     assert "WRONG token" in ended.out
     assert "-> check the API token" in ended.out
 
 
 def test_json_is_for_programs(command, server):
     """All of it in one line."""
-    ended = command("doctor", "--json", "--probe")
+    ended = command("doctor", "--json", "--probe", "--rate", "500")
     report = json.loads(ended.out)
     assert (ended.code, report["ok"]) == (0, True)
-    assert report["checks"][4] == {
-        "check": "endpoint",
-        "state": "ok",
-        "says": report["checks"][4]["says"],
-        "advice": "",
-    }
+    [endpoint] = [one for one in report["checks"] if one["check"] == "endpoint"]
+    assert endpoint == {"check": "endpoint", "state": "ok", "says": endpoint["says"], "advice": ""}
     assert report["facts"][0] == {
         "question": "where the token goes",
         "answer": "accepted in the body and in the header",
@@ -48,7 +47,7 @@ def test_json_is_for_programs(command, server):
 def test_a_probe_prints_settings_and_keeps_replies(command, server, tmp_path):
     """To copy, and for a server."""
     kept = tmp_path / "kept"
-    arguments = ("--email", "user@example.com", "--probe", "--save", str(kept))
+    arguments = ("--email", "user@example.com", "--probe", "--save", str(kept), "--rate", "500")
     ended = command("doctor", *arguments)
     assert ended.code == 0
     assert "Settings that fit this server:" in ended.out
@@ -71,7 +70,19 @@ def test_wrong_usage_is_one_sentence(command, server, arguments, said):
 
 
 def test_without_settings_they_are_named(command):
-    """As by every command."""
+    """For programs, too; what could be looked at only with them is skipped."""
     ended = command("doctor")
     assert ended.code == 2
-    assert "--base-url (ALTCRAFT_BASE_URL)" in ended.err
+    assert "--base-url (ALTCRAFT_BASE_URL)" in ended.out
+    report = json.loads(command("doctor", "--json").out)
+    states = {one["check"]: one["state"] for one in report["checks"]}
+    assert (report["ok"], states.pop("versions"), states.pop("settings")) == (False, "ok", "failed")
+    assert {*states.values()} == {"skipped"}
+
+
+def test_a_server_that_is_away_has_a_lookups_exit_code(command, server):
+    """69, as of `get`."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        assert command("doctor", "--base-url", away).code == 69

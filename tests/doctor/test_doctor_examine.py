@@ -3,6 +3,7 @@
 import datetime as dt
 import socket
 from email.utils import format_datetime
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ async def test_a_set_up_that_is_in_order(findings_of):
     states = {check: finding.state for check, finding in findings.items()}
     assert states == {
         "versions": "ok",
+        "settings": "ok",
         "dns": "ok",
         "tcp": "ok",
         "tls": "warning",
@@ -116,6 +118,33 @@ async def test_a_server_that_answers_otherwise(findings_of, sandbox, client, che
     assert advice in advised
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_that_may_be_a_gateways(findings_of, status):
+    """It is not taken for the envelope, nor for the token's alone."""
+    bare = b"HTTP/1.1 %d No\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno" % status
+    async with RawServer(answers(bare)) as server:
+        findings = await findings_of(server.url)
+    assert failed(findings)[0] == "token"
+    assert findings["endpoint"].state == "warning"
+    assert "not the documented envelope" in findings["endpoint"].says
+    assert "this machine's address" in findings["endpoint"].advice
+
+
+async def test_a_token_that_is_missed_with_400_is_the_tokens(findings_of):
+    """And nobody looks for his program."""
+    body = b'{"error":400,"error_text":"token required"}'
+    async with RawServer(answers(reply(body))) as server:
+        check, _, advice = failed(await findings_of(server.url))
+    assert (check, "--auth header" in advice) == ("token", True)
+
+
+async def test_tls_behind_an_http_url(findings_of, authority):
+    """It is told what to write, and not of a gateway in trouble."""
+    async with RawServer(answers(), context=authority.serving()) as server:
+        check, _, advice = failed(await findings_of(f"http://{server.host}"))
+    assert (check, "write https://" in advice) == ("endpoint", True)
+
+
 async def test_a_path_that_is_wrong(findings_of):
     """No such method there."""
     async with RawServer(answers(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) as server:
@@ -193,9 +222,23 @@ async def test_through_a_proxy_that_is_away(findings_of):
 def test_old_versions_are_named():
     """With the command that mends it."""
     old = {**MINIMUMS, "aiohttp": "3.9.1"}
-    finding = check_versions(old.__getitem__)
+    finding = check_versions(lambda name: old.get(name, "9999"))
     assert (finding.state, "'aiohttp>=3.14.5'" in finding.advice) == ("failed", True)
-    assert check_versions(MINIMUMS.__getitem__).state == "ok"
+    assert check_versions(lambda name: MINIMUMS.get(name, "9999")).state == "ok"
+
+
+def test_what_an_extra_brings_is_looked_at_where_it_is_installed():
+    """By what the package itself asks for."""
+    have = {**MINIMUMS, "pyarrow": "3.0"}
+
+    def version_of(name):
+        if name not in have:
+            raise metadata.PackageNotFoundError(name)
+        return have[name]
+
+    finding = check_versions(version_of)
+    assert "'pyarrow>=" in finding.advice
+    assert ("OpenSSL" in finding.says, "uvloop" in finding.says) == (True, False)
 
 
 def test_the_minimums_are_the_packages_own():

@@ -102,6 +102,11 @@ class RabbitServer(_Listening):
         shutil.rmtree(self.home)
 
 
+def encoded(event):
+    """As it is published; what is bytes already is no event, perhaps."""
+    return event if isinstance(event, bytes) else json.dumps(event).encode()
+
+
 @asynccontextmanager
 async def kafka(url):
     """Publishes events, and gives the bodies of a topic so far."""
@@ -112,7 +117,7 @@ async def kafka(url):
 
         async def publish(events):
             for event in events:
-                await producer.send("members", json.dumps(event).encode())
+                await producer.send("members", encoded(event))
             await producer.flush()
 
         async def bodies(topic):
@@ -145,7 +150,7 @@ async def nats(url):
     read = {}
 
     async def publish(events):
-        await asyncio.gather(*[stream.publish("members", json.dumps(e).encode()) for e in events])
+        await asyncio.gather(*[stream.publish("members", encoded(e)) for e in events])
 
     async def bodies(subject):
         if subject not in read:
@@ -175,7 +180,7 @@ async def redis(url):
         async def publish(events):
             async with connection.pipeline(transaction=False) as pipe:
                 for event in events:
-                    pipe.xadd("members", {"__data__": json.dumps(event), "data": json.dumps(event)})
+                    pipe.xadd("members", {"__data__": encoded(event), "data": encoded(event)})
                 await pipe.execute()
 
         async def bodies(stream):
@@ -204,7 +209,7 @@ async def rabbit(url):
             await channel.declare_queue("members", durable=True, arguments=members.arguments)
             for event in events:
                 body = aio_pika.Message(
-                    json.dumps(event).encode(), content_type="application/json", delivery_mode=2
+                    encoded(event), content_type="application/json", delivery_mode=2
                 )
                 await channel.default_exchange.publish(body, "members")
 

@@ -18,7 +18,7 @@ from tests.promises.virtual import steady
 from tests.watches.leftovers import added, descriptors
 
 SLOTS, AT_ONCE = 32, 100
-FAULTS = "reset=0.05,status500=0.05,idle_close=0.1,late_408=0.05,stray=0.05,truncated=0.02"
+FAULTS = "reset=0.05,status500=0.05,idle_close=0.1,late_408=0.05,stray=0.25,truncated=0.02"
 
 
 def somebody(rng):

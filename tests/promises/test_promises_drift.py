@@ -20,7 +20,7 @@ def test_memory_does_not_drift(promise, size, lane):
     The lanes have half of the members each.
     """
     stated = promise(23, f"no leak: a stream past faults, {lane}")
-    members = size(10_000, 500_000, quick=1_200)
+    members = size(10_000, 500_000, quick=800)
     run = in_child("drift", limit_s=7200, members=members, lane=lane)
     short = in_child("drift", limit_s=7200, members=min(members // 4, 20_000), lane=lane)
     traced, rss = drift(run["traced_kib"]), drift(run["rss_kib"])

@@ -93,7 +93,7 @@ def test_the_quota_is_respected(promise, size, scenario):
     """50/s, 100 workers, 5,000 items: at most 1.02 requests an item and 1.06 of the ideal time."""
     known = "known" if scenario == "quota_known" else "unknown"
     stated = promise(6, f"the quota is respected: {known}")
-    figures = runs([scenario], size(2, 20, quick=1))
+    figures = runs([scenario], size(2, 20, quick=1), size(None, quick=2_500))
     requests = worst(figures, "requests_per_item")
     time = max(run["time_s"] / run["ideal_s"] for run in figures)
     stated.came(

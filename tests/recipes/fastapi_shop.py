@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -97,12 +97,9 @@ async def keep(email: str, balance: Balance, last_known: Redis) -> None:
 
 async def last_page(email: str, last_known: Redis) -> Page:
     try:
-        kept = await last_known.get(key_of(email))
-    except RedisError:
-        kept = None
-    if kept is None:
+        points = Points.model_validate_json(await last_known.get(key_of(email)) or b"")
+    except (RedisError, ValidationError):  # away; none, or one that an older program has kept
         return Page(is_member=None)
-    points = Points.model_validate_json(kept)
     age_s = int((datetime.now(UTC) - points.looked_up_at).total_seconds())
     return Page(is_member=True, points=points, age_s=age_s)
 

@@ -19,6 +19,7 @@ from altcraft_balance import BalanceClient, ByEmail, Failed, Outcome
 from altcraft_balance.integrations.faststream import (
     Balances,
     Stop,
+    any_event,
     balances_lifespan,
     pause_while_stopped,
 )
@@ -37,6 +38,7 @@ how = {
     "batch": True,
     "max_records": 200,
     "ack_policy": AckPolicy.MANUAL,
+    "decoder": any_event,
     "auto_offset_reset": "earliest",
     "session_timeout_ms": int(SESSION_S * 1_000),
     "heartbeat_interval_ms": int(SESSION_S * 300),
@@ -44,26 +46,22 @@ how = {
 
 
 @broker.subscriber("members", **how)
-async def look_up(
-    events: list[dict[str, Any]], message: KafkaMessage, balances: Balances, stop: Stop
-):
+async def look_up(events: list[Any], message: KafkaMessage, balances: Balances, stop: Stop):
     await look_all_up(events, message, balances, stop)
 
 
 @broker.subscriber("members.again", **{**how, "group_id": "balances.again"})
-async def look_up_again(
-    events: list[dict[str, Any]], message: KafkaMessage, balances: Balances, stop: Stop
-):
-    first = min(event["not_before"] for event in events)
+async def look_up_again(events: list[Any], message: KafkaMessage, balances: Balances, stop: Stop):
+    first = min(map(due_at, events))
     await asyncio.sleep(min(max(0.0, first - time.time()), BATCH_S))
     now = time.time()
-    due = [event for event in events if event["not_before"] <= now]
-    early = [event for event in events if event["not_before"] > now]
+    due = [event for event in events if due_at(event) <= now]
+    early = [event for event in events if due_at(event) > now]
     await look_all_up(due, message, balances, stop, early)
 
 
 async def look_all_up(
-    events: list[dict[str, Any]],
+    events: list[Any],
     message: KafkaMessage,
     balances: BalanceClient,
     stop: Stop,
@@ -85,11 +83,22 @@ def sends_for(came: SortedOutcomes) -> Iterator[Awaitable[Any]]:
     for one in came.again:
         yield broker.publish(later(one), "members.again")
     for one in came.hopeless:
-        yield broker.publish({**one.query.tag, "error": str(one.error)}, "members.dead")
+        yield broker.publish(dead(one), "members.dead")
 
 
-def member_of(event: dict[str, Any]) -> ByEmail:
-    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+def due_at(event: Any) -> float:
+    return event.get("not_before", 0.0) if isinstance(event, dict) else 0.0
+
+
+def member_of(event: Any) -> ByEmail:
+    # What is none is a failed outcome, whose tag is the event.
+    return ByEmail(event.get("email") if isinstance(event, dict) else None)
+
+
+def dead(outcome: Failed) -> dict[str, Any]:
+    event = outcome.query.tag
+    told = event if isinstance(event, dict) else {"event": str(event)}
+    return {**told, "error": str(outcome.error)}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from faststream import AckPolicy, FastStream
 from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
+from altcraft_balance.integrations.faststream import Balances, Stop, any_event, balances_lifespan
 from altcraft_balance.integrations.outcomes import again_after_s, sort_outcomes
 
 #: Seconds for a batch; NATS delivers to somebody else what is not acknowledged in twice as many.
@@ -31,10 +31,9 @@ stream = JStream("members", subjects=["members", "balances", "members.dead"])
     pull_sub=PullSub(batch=True, batch_size=200, timeout=0.1),
     config=ConsumerConfig(ack_wait=2 * BATCH_S),
     ack_policy=AckPolicy.MANUAL,
+    decoder=any_event,
 )
-async def look_up(
-    events: list[dict[str, Any]], message: NatsMessage, balances: Balances, stop: Stop
-):
+async def look_up(events: list[Any], message: NatsMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)
     try:
         came = sort_outcomes(outcomes)
@@ -48,13 +47,19 @@ async def look_up(
         tries = raw[one.index].metadata.num_delivered - 1
         await raw[one.index].nak(delay=again_after_s(one, tries, base_s=RETRY_S))
     for one in came.hopeless:
-        dead = {**one.query.tag, "error": str(one.error)}
-        await broker.publish(dead, "members.dead", stream="members")
+        await broker.publish(dead(one), "members.dead", stream="members")
         await raw[one.index].term()
 
 
-def member_of(event: dict[str, Any]) -> ByEmail:
-    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+def member_of(event: Any) -> ByEmail:
+    # What is none is a failed outcome, whose tag is the event.
+    return ByEmail(event.get("email") if isinstance(event, dict) else None)
+
+
+def dead(outcome: Failed) -> dict[str, Any]:
+    event = outcome.query.tag
+    told = event if isinstance(event, dict) else {"event": str(event)}
+    return {**told, "error": str(outcome.error)}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

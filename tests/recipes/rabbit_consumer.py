@@ -13,7 +13,7 @@ from faststream import AckPolicy, FastStream
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
 from altcraft_balance import AltcraftBalanceError, ByEmail, Failed, Outcome
-from altcraft_balance.integrations.faststream import Balances, Stop, balances_lifespan
+from altcraft_balance.integrations.faststream import Balances, Stop, any_event, balances_lifespan
 from altcraft_balance.integrations.outcomes import sort_outcomes
 
 DEADLINE_S = 60
@@ -47,8 +47,8 @@ async def declare() -> None:
         await broker.declare_queue(queue)
 
 
-@broker.subscriber(members, ack_policy=AckPolicy.REJECT_ON_ERROR)
-async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balances, stop: Stop):
+@broker.subscriber(members, decoder=any_event, ack_policy=AckPolicy.REJECT_ON_ERROR)
+async def look_up(event: Any, message: RabbitMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances([event], by=member_of, item_deadline_s=DEADLINE_S)
     try:
         came = sort_outcomes(outcomes)
@@ -57,13 +57,20 @@ async def look_up(event: dict[str, Any], message: RabbitMessage, balances: Balan
     for one in came.answered:
         await broker.publish(answer_of(one), "balances", persist=True)
     for one in came.hopeless:
-        await broker.publish({**event, "error": str(one.error)}, "members.dead", persist=True)
+        await broker.publish(dead(one), "members.dead", persist=True)
     if came.again:
         await message.reject(requeue=False)
 
 
-def member_of(event: dict[str, Any]) -> ByEmail:
-    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+def member_of(event: Any) -> ByEmail:
+    # What is none is a failed outcome, whose tag is the event.
+    return ByEmail(event.get("email") if isinstance(event, dict) else None)
+
+
+def dead(outcome: Failed) -> dict[str, Any]:
+    event = outcome.query.tag
+    told = event if isinstance(event, dict) else {"event": str(event)}
+    return {**told, "error": str(outcome.error)}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from faststream import AckPolicy, FastStream
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from faststream.redis.annotations import Redis
+from faststream.redis.parser import BinaryMessageFormatV1
 from redis.asyncio import from_url
 from redis.exceptions import ResponseError
 
@@ -26,8 +27,25 @@ GROUP, NAME = "balances", f"{os.uname().nodename}-{os.getpid()}"
 
 URL = os.environ.get("REDIS", "redis://localhost:6379")
 
-broker = RedisBroker(URL, graceful_timeout=BATCH_S)
+
+class AnyBytes(BinaryMessageFormatV1):
+    """FastStream makes one JSON of a batch, which fails as a whole where one is not UTF-8."""
+
+    @classmethod
+    def parse(cls, data: Any) -> tuple[Any, dict[str, Any]]:
+        body, headers = super().parse(data)
+        if isinstance(body, dict):  # an entry that another program has added, field by field
+            return {as_text(name): as_text(value) for name, value in body.items()}, headers
+        return as_text(body).encode(), headers
+
+
+def as_text(told: bytes) -> str:
+    return told.decode(errors="backslashreplace")
+
+
+broker = RedisBroker(URL, graceful_timeout=BATCH_S, message_format=AnyBytes)
 app = FastStream(broker, lifespan=balances_lifespan())
+how = {"ack_policy": AckPolicy.MANUAL}
 new = {"group": GROUP, "consumer": NAME, "batch": True, "max_records": 200}
 pending = {**new, "min_idle_time": int((BATCH_S + RETRY_S) * 1000)}
 
@@ -40,10 +58,10 @@ async def make_group() -> None:
             await redis.xgroup_create("members", GROUP, id="0", mkstream=True)
 
 
-@broker.subscriber(stream=StreamSub("members", **new), ack_policy=AckPolicy.MANUAL)
-@broker.subscriber(stream=StreamSub("members", **pending), ack_policy=AckPolicy.MANUAL)
+@broker.subscriber(stream=StreamSub("members", **new), **how)
+@broker.subscriber(stream=StreamSub("members", **pending), **how)
 async def look_up(
-    events: list[dict[str, Any]],
+    events: list[Any],
     message: RedisStreamMessage,
     balances: Balances,
     redis: Redis,
@@ -57,15 +75,21 @@ async def look_up(
     for one in came.answered:
         await broker.publish(answer_of(one), stream="balances")
     for one in came.hopeless:
-        dead = {**one.query.tag, "error": str(one.error)}
-        await broker.publish(dead, stream="members.dead")
+        await broker.publish(dead(one), stream="members.dead")
     ids = message.raw_message["message_ids"]
     if done := [ids[one.index] for one in (*came.answered, *came.hopeless)]:
         await redis.xack("members", GROUP, *done)
 
 
-def member_of(event: dict[str, Any]) -> ByEmail:
-    return ByEmail(event.get("email"))  # what is none is a failed outcome, whose tag is the event
+def member_of(event: Any) -> ByEmail:
+    # What is none is a failed outcome, whose tag is the event.
+    return ByEmail(event.get("email") if isinstance(event, dict) else None)
+
+
+def dead(outcome: Failed) -> dict[str, Any]:
+    event = outcome.query.tag
+    told = event if isinstance(event, dict) else {"event": str(event)}
+    return {**told, "error": str(outcome.error)}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

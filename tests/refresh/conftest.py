@@ -1,4 +1,4 @@
-"""What tests of refreshes share: a database of each kind."""
+"""What tests of refreshes share: a database of each kind, and a place in a store."""
 
 import pytest
 
@@ -21,3 +21,12 @@ def sqlite(tmp_path):
 def database(request):
     """Each kind of database in turn, an empty one."""
     return request.getfixturevalue("sqlite" if request.param == "sqlite" else "postgres")
+
+
+@pytest.fixture
+def url(monkeypatch, tmp_path):
+    """An empty place in an object store, which is a folder."""
+    from tests.refresh import lakes
+
+    lakes.use_folders(monkeypatch)
+    return lakes.url_of(tmp_path / "lake")

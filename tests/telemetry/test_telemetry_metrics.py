@@ -10,7 +10,7 @@ import pytest
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.telemetry.metrics import DURATIONS, FIGURES
-from tests.session.fakes import Slow, make_client, member, opened, settle
+from tests.session.fakes import Slow, Wire, make_client, member, opened, settle
 from tests.telemetry.story import REQUESTS, RESULTS, RETRIES, live_through
 
 
@@ -178,6 +178,37 @@ async def test_opentelemetry_has_the_same_figures(wire):
         one.name for one in (*DURATIONS, *FIGURES) if one.name != "waiting"
     }
     assert units["altcraft_balance.waited"] == "s"
+
+
+async def test_several_clients_share_a_provider(wire):
+    """Each under its name, at once and one after another; no figure that is none is given."""
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    from altcraft_balance.telemetry.otel_metrics import OtelMetrics
+
+    def requests():
+        [resource] = memory.get_metrics_data().resource_metrics
+        points = {one.name: one.data.data_points for one in resource.scope_metrics[0].metrics}
+        assert not points.get("altcraft_balance.rate")
+        return {one.attributes["client"]: one.value for one in points["altcraft_balance.requests"]}
+
+    memory = InMemoryMetricReader()
+    provider = MeterProvider([memory])
+    shop, mail = (OtelMetrics(name, meter_provider=provider) for name in ("shop", "mail"))
+    async with opened(wire, on_event=shop) as one, opened(wire, on_event=mail) as two:
+        for client in (one, one, two):
+            await client.get_balance(member(0))
+    assert requests() == {"shop": 2, "mail": 1}
+    with pytest.raises(ConfigurationError, match="give each a name of its own"):
+        OtelMetrics("shop", meter_provider=provider)
+    shop.remove()
+    anew = OtelMetrics("shop", meter_provider=provider)
+    async with opened(Wire(), on_event=anew) as one:
+        await one.get_balance(member(0))
+    assert requests() == {"shop": 1, "mail": 1}
+    provider.shutdown()
 
 
 @pytest.mark.parametrize(

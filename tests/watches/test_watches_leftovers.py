@@ -67,12 +67,15 @@ CLEAN = """
         other.close()
         return one, other
 """
+#: What is left behind on purpose is not waited for.
+HASTY = "from tests.watches import leftovers\nleftovers._JOIN_S = leftovers._CLOSE_S = 0.2\n"
 
 
 def run(folder, text):
     """What pytest prints of the tests in `text`, with this watch and nothing else of the suite."""
     path = folder / "test_it.py"
     path.write_text(textwrap.dedent(text))
+    (folder / "conftest.py").write_text(HASTY)
     words = ["-q", "-p", "tests.watches.leftovers", "-o", "asyncio_mode=auto", "-p", "no:randomly"]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, str(path)]
     ended = subprocess.run(
