@@ -166,16 +166,18 @@ class Probe:
             _NotSettled: there is none.
         """
         rate = self._asker.settings.limits.rate_per_s
-        for number in range(_TRIES):
-            self._check_left(_KEPT if number else 0)
+        tried = 0
+        while True:
+            self._check_left(_KEPT if tried else 0)
             if isinstance(rate, int | float):
                 await asyncio.sleep(1 / rate)
             seen = await self._asker.ask(wire, headers)
             if seen.error is None or not seen.error.transient:
                 return seen
-            if number + 1 < _TRIES:
-                await asyncio.sleep(min(seen.error.retry_after_s or self._pause_s, _LONGEST_S))
-        raise _NotSettled(_code(seen))
+            tried += 1
+            if tried == _TRIES:
+                raise _NotSettled(_code(seen))
+            await asyncio.sleep(min(seen.error.retry_after_s or self._pause_s, _LONGEST_S))
 
     def _check_left(self, keep: int = 0) -> None:
         if self._asker.asked + keep >= MOST_LOOKUPS:
