@@ -28,6 +28,9 @@ __all__ = ["BalanceMapper", "Keep", "balance_mapper"]
 
 #: Columns that go through: their names, or their names and types.
 Keep: TypeAlias = Sequence[str] | Mapping[str, Any] | Any
+#: What a lookup that failed is.
+OnError: TypeAlias = Literal["row", "raise"]
+_ROW: Final[OnError] = "row"
 _WHO: Final = "balance_mapper"
 #: A larger batch is looked up, and comes out, in pieces of so many rows.
 _MOST_ROWS: Final = 10_000
@@ -47,7 +50,7 @@ def balance_mapper(
     amount_scale: int = 9,
     concurrency: int | None = None,
     window_batches: int = 8,
-    on_error: Literal["row", "raise"] = "row",
+    on_error: OnError = "row",
 ) -> BalanceMapper:
     """A function from an iterator of record batches to an iterator of record batches.
 
@@ -126,7 +129,7 @@ class BalanceMapper:
     kept: Mapping[str, Any]
     amount_scale: int = field(default=9, kw_only=True)
     window_batches: int = field(default=8, kw_only=True, validator=whole(1))
-    on_error: Literal["row", "raise"] = field(default="row", kw_only=True, validator=_on_error)
+    on_error: OnError = field(default=_ROW, kw_only=True, validator=_on_error)
     _shape: Shape = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

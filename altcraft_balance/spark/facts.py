@@ -4,6 +4,9 @@ A micro-batch's facts are written over those of an earlier try, as its rows are,
 of a run that was killed counts each row once.
 """
 
+# pyright: reportMissingImports=false
+# Spark is 500 MB, and what checks types goes without.
+
 from __future__ import annotations
 
 import json

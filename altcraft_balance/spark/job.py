@@ -5,6 +5,9 @@ done. What comes of each is written over whatever an earlier try has left of it,
 was killed anywhere asks one micro-batch again at most, and no row is lost or doubled.
 """
 
+# pyright: reportMissingImports=false
+# Spark is 500 MB, and what checks types goes without.
+
 from __future__ import annotations
 
 import time

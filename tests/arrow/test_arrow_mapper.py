@@ -183,7 +183,7 @@ def test_slow_replies_cost_little(serve, size):
 
     The last second, in which only slow ones are waited for, is left out.
     """
-    rows, rate = size(4_000, 20_000, quick=2_000), 1_000
+    rows, rate = size(2_000, 20_000, quick=1_500), 500
     limits = Limits(rate_per_s=rate)
     per_s = []
     for share in (0.0, 0.01):

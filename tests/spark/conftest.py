@@ -17,6 +17,13 @@ from tests.blocking.conftest import serve
 __all__ = ["serve"]
 ROOT = Path(__file__).parents[2]
 CLUSTER = "local-cluster[2,1,700]"
+#: For a JVM that lives for seconds: a third of its time went into compiling what runs once.
+BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+def python_path(*first):
+    """Where a driver, its executors and their workers find what these tests have found."""
+    return os.pathsep.join([*map(str, first), str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
 def pytest_collection_modifyitems(items):
@@ -47,9 +54,10 @@ class Driver:
             cwd=ROOT,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join([*environment.pop("path", []), str(ROOT)]),
+                "PYTHONPATH": python_path(*environment.pop("path", [])),
                 "PYTHONDEVMODE": "",
                 "ALTCRAFT_TOKEN": "sandbox-token",
+                "JDK_JAVA_OPTIONS": BRIEF,
                 "SPARK_LOCAL_IP": "127.0.0.1",
                 "SPARK_LOCAL_DIRS": told["folder"],
                 **environment,

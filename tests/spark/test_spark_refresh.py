@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from altcraft_balance.models import ByEmail
-from tests.spark.conftest import CLUSTER, ROOT
+from tests.spark.conftest import BRIEF, CLUSTER, ROOT, python_path
 from tests.spark.driver import OFFLINE
 
 arrow = pytest.importorskip("pyarrow", reason="the extra spark is not installed")
@@ -90,7 +90,7 @@ def test_a_driver_that_is_killed_asks_one_micro_batch_again(drive, serve, size, 
     first = drive(told)
     until(lambda: server.requests > rows // 2, first)
     first.kill()
-    second = drive(told).ended()
+    second = drive(told | {"master": "local[2]"}).ended()
     assert second["rows"] == rows
     assert_right(tmp_path, rows, server)
     assert server.requests <= rows + rows // FILES
@@ -125,7 +125,7 @@ def test_the_readmes_program_runs(serve, tmp_path):
     """As it stands there, by spark-submit."""
     readme = (ROOT / "README.md").read_text("utf-8")
     (program,) = [
-        one for one in re.findall(r"```python\n(.*?)```", readme, re.S) if "pyspark" in one
+        one for one in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "pyspark" in one
     ]
     (tmp_path / "refresh.py").write_text(program)
     (tmp_path / "lake" / "members").mkdir(parents=True)
@@ -139,9 +139,10 @@ def test_the_readmes_program_runs(serve, tmp_path):
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": python_path(),
             "PYTHONDEVMODE": "",
             "PYSPARK_PYTHON": sys.executable,
+            "JDK_JAVA_OPTIONS": BRIEF,
             "SPARK_LOCAL_IP": "127.0.0.1",
             "ALTCRAFT_BASE_URL": server.url,
             "ALTCRAFT_TOKEN": "sandbox-token",
