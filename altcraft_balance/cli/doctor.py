@@ -13,12 +13,12 @@ from altcraft_balance.cli.get import Custom, CustomInt, Email, Phone, ProfileId,
 from altcraft_balance.cli.show import Screen, harmless, screen, show_json
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.doctor.asking import asking
-from altcraft_balance.doctor.examine import AFTER_SETTINGS, ON_THE_WAY, examine
+from altcraft_balance.doctor.examine import AFTER_SETTINGS, NO_SETTINGS, ON_THE_WAY, examine
 from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.doctor.keeping import Samples
 from altcraft_balance.doctor.probe import Fact, Probe
 from altcraft_balance.doctor.versions import check_versions
-from altcraft_balance.errors import ConfigurationError
+from altcraft_balance.errors import AltcraftBalanceError, ConfigurationError
 from altcraft_balance.models import Matching
 from altcraft_balance.settings import ClientSettings
 
@@ -83,12 +83,18 @@ def doctor(
 
     Without a member it asks about one who does not exist.
     """
-    if save is not None and not probe:
-        raise ConfigurationError("--save keeps what a probe is answered: give --probe as well")
-    ways = (email, phone, profile_id, custom, custom_int)
-    matching = one_member(*ways) if any(way is not None for way in ways) else None
-    samples = None if save is None else Samples(save)
     report = _Report(screen(), as_json=json)
+    try:
+        if save is not None and not probe:
+            raise ConfigurationError("--save keeps what a probe is answered: give --probe as well")
+        ways = (email, phone, profile_id, custom, custom_int)
+        matching = one_member(*ways) if any(way is not None for way in ways) else None
+        samples = None if save is None else Samples(save)
+    except AltcraftBalanceError as error:
+        if json:
+            report.found(Finding(check="settings", state="failed", says=str(error), error=error))
+            show_json(report.as_dict())
+        raise
     if (settings := _settings(context, report)) is not None:
         run_until_signal(_look(settings, matching, report, probe=probe, samples=samples))
     if json:
@@ -107,7 +113,7 @@ def _settings(context: typer.Context, report: _Report) -> ClientSettings | None:
         report.found(check_versions())
         report.found(Finding(check="settings", state="failed", says=str(error), error=error))
         for check in AFTER_SETTINGS:
-            report.found(skipped(check, "there are no settings to look with"))
+            report.found(skipped(check, NO_SETTINGS))
         return None
     return settings
 
@@ -122,7 +128,10 @@ async def _look(
 ) -> None:
     async for finding in examine(settings, matching):
         report.found(finding)
-    if not probe or report.is_unreachable:
+    if not probe:
+        return
+    if report.is_unreachable:
+        report.not_probed()
         return
     keep: dict[str, Any] = {} if samples is None else {"keep": samples.keep}
     if not report.as_json:
@@ -157,6 +166,11 @@ class _Report:
             if len(self._facts) == 1:
                 self._out.print("\nWhat the documentation does not say:\n")
             self._out.print(f"  {fact.question}: {harmless(fact.answer)}", soft_wrap=True)
+
+    def not_probed(self) -> None:
+        """It was asked for, and there is nobody to ask."""
+        if not self.as_json:
+            self._out.print("\nNothing more was asked: the server gave no answer to go by.")
 
     @property
     def failed(self) -> bool:

@@ -93,12 +93,11 @@ def get(
 ) -> None:
     """Look up the points balance of one member."""
     # typer wants every option as a parameter; the client's are read from the context.
-    matching = one_member(email, phone, profile_id, custom, custom_int)
-    arguments = options.client_arguments(context)
-    with options.called_as_given(context):
-        client = BalanceClient(**arguments)
     try:
+        matching = one_member(email, phone, profile_id, custom, custom_int)
+        arguments = options.client_arguments(context)
         with options.called_as_given(context):
+            client = BalanceClient(**arguments)
             balance = run_until_signal(_look_up(client, matching))
     except AltcraftBalanceError as error:
         if json:

@@ -64,7 +64,7 @@ def explained(seen: Seen, settings: ClientSettings) -> list[Finding]:
     """What one reply says of the endpoint, the token, and program and currency."""
     result = seen.result
     if isinstance(result, Balance):
-        return [_answered(seen), _accepted(), _known(settings)]
+        return [_answered(seen), _accepted(), _known(settings, "; the member has a balance")]
     if _is_the_tokens(result):
         return [
             _answered(seen),
@@ -74,7 +74,7 @@ def explained(seen: Seen, settings: ClientSettings) -> list[Finding]:
     if isinstance(result, BadRequest):
         return [_answered(seen), _accepted(), _failed("points", result, _POINTS_ADVICE)]
     if isinstance(result, NotAMember):
-        return [_answered(seen), _accepted(), _known(settings)]
+        return [_answered(seen), _accepted(), _known(settings, "; the member is not in it")]
     if isinstance(result, ApiError) and not result.transient:
         return [_answered(seen), _accepted(), _of_another_code(result)]
     failed = _failed("endpoint", result, _advice(result))
@@ -98,9 +98,11 @@ def _accepted() -> Finding:
     return Finding(check="token", says="accepted")
 
 
-def _known(settings: ClientSettings) -> Finding:
+def _known(settings: ClientSettings, member: str) -> Finding:
     currency = "no currency named" if settings.currency is None else repr(settings.currency)
-    return Finding(check="points", says=f"program {settings.loyalty_program_id}, {currency}")
+    return Finding(
+        check="points", says=f"program {settings.loyalty_program_id}, {currency}{member}"
+    )
 
 
 def _of_another_code(error: ApiError) -> Finding:
@@ -129,7 +131,7 @@ def _token_advice(error: AltcraftBalanceError) -> str:
 
 def _advice(error: AltcraftBalanceError) -> str:
     if isinstance(error, RateLimited):
-        return "wait, and ask less: --rate NUMBER (ALTCRAFT_RATE_PER_S), as was agreed"
+        return _pause_advice(error)
     if isinstance(error, RedirectRefused):
         return "the service is elsewhere: correct --base-url (scheme, host, path prefix)"
     if isinstance(error, HttpStatusError) and error.status == 407:
@@ -137,12 +139,20 @@ def _advice(error: AltcraftBalanceError) -> str:
     if isinstance(error, HttpStatusError) and error.status in {404, 405}:
         return "no such method there: check --base-url, its path prefix too; servers need v75"
     if isinstance(error, UnexpectedReply):
-        return "something else answers there, a gateway or a panel: check --base-url; --save-bad"
+        return "something else answers there, a gateway or a panel: check --base-url, its path too"
     if isinstance(error, AttemptTimeout):
         return "it is slow or hangs: ask again later, or allow more: --attempt-timeout SECONDS"
     if isinstance(error, TlsRefused):
         return "see tls; a server may also want a certificate: --client-cert PATH"
     return "the server or a gateway is in trouble: ask again later, then whoever runs it"
+
+
+def _pause_advice(error: RateLimited) -> str:
+    wait_s = error.retry_after_s
+    asked = f" (it asks for {wait_s:g} s)" if wait_s else ""
+    if error.status == 503:
+        return f"the server is busy, or being worked on: ask again later{asked}"
+    return f"wait{asked}, and ask less: --rate NUMBER (ALTCRAFT_RATE_PER_S), as was agreed"
 
 
 def check_clock(seen: Seen, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:

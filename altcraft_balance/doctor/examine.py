@@ -10,13 +10,16 @@ from altcraft_balance.doctor.endpoint import check_endpoint
 from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.doctor.network import check_network
 from altcraft_balance.doctor.versions import check_versions
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import ByEmail, Matching
+from altcraft_balance.session.tokens import revealed_from
 from altcraft_balance.settings import ClientSettings
 
-__all__ = ["AFTER_SETTINGS", "NOBODY", "ON_THE_WAY", "examine"]
+__all__ = ["AFTER_SETTINGS", "NOBODY", "NO_SETTINGS", "ON_THE_WAY", "examine"]
 
 #: Who is asked about when nobody is named: an address that exists nowhere (RFC 2606).
 NOBODY: Final = ByEmail("altcraft-balance-doctor@example.invalid")
+NO_SETTINGS: Final = "there are no settings to look with"
 #: Checks of the way to the server, and of what it answers.
 ON_THE_WAY: Final = ("dns", "tcp", "tls")
 _ANSWERS: Final = ("endpoint", "token", "points", "clock")
@@ -34,12 +37,19 @@ async def examine(
         matching: a member to ask about; by default one who does not exist.
     """
     yield await asyncio.to_thread(check_versions)  # it reads files
-    yield _settled(settings)
-    reached = True
+    yield (finding := await _settled(settings))
+    if finding.state == "failed":
+        for check in AFTER_SETTINGS:
+            yield skipped(check, NO_SETTINGS)
+        return
+    way: dict[str, Finding] = {}
     async for finding in check_network(settings):
-        reached = reached and finding.state != "failed"
+        way[finding.check] = finding
         yield finding
-    if reached:
+    for check in ON_THE_WAY:
+        if check not in way:
+            yield skipped(check, "the server was not reached")
+    if all(finding.state != "failed" for finding in way.values()):
         async for finding in check_endpoint(settings, matching or NOBODY):
             yield finding
         return
@@ -47,7 +57,11 @@ async def examine(
         yield skipped(check, "the server was not reached")
 
 
-def _settled(settings: ClientSettings) -> Finding:
+async def _settled(settings: ClientSettings) -> Finding:
+    try:
+        await revealed_from(settings.token)
+    except ConfigurationError as error:
+        return Finding(check="settings", state="failed", says=str(error), error=error)
     ways = [f"token in the {settings.auth}", settings.format.upper()]
     if settings.proxy is not None:
         ways.append("through a proxy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
@@ -30,7 +31,10 @@ _TLS_ADVICE: Final = (
     ("unable to get", "give the authority that signed it: --ca-file PATH (ALTCRAFT_CA_FILE)"),
     ("mismatch", "the certificate is another host's: correct --base-url"),
     ("not valid for", "the certificate is another host's: correct --base-url"),
-    ("plain http", "the server speaks plain http there: correct the port in --base-url"),
+    (
+        "plain http",
+        "the server speaks plain http there: correct the port in --base-url, or write http://",
+    ),
     ("certificate required", "the server wants a certificate: --client-cert PATH"),
 )
 
@@ -127,19 +131,31 @@ async def _opened(
 
 async def _tls(place: SplitResult, limit_s: float, settings: ClientSettings) -> Finding:
     if place.scheme == "http":
+        if _is_here(place.hostname or ""):
+            return skipped("tls", "plain http, which does not leave this machine")
         says = "plain http: whoever is on the way reads the token"
         return Finding(check="tls", state="warning", says=says, advice="use https in --base-url")
     trouble: str | None
     try:
         context = await context_of(settings)
-        known, trouble = await _opened(place, limit_s, ssl=context)
     except ConfigurationError as error:
-        known, trouble = None, str(error)
+        return Finding(check="tls", state="failed", says=str(error), error=error)
+    try:
+        known, trouble = await _opened(place, limit_s, ssl=context)
     except ssl.SSLError as error:
         known, trouble = None, tls_reason(error) or "the server hung up"
     if known is None:
         return Finding(check="tls", state="failed", says=trouble, advice=_advice(trouble))
     return _of_certificate(known)
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def speaks_tls(settings: ClientSettings) -> bool:

@@ -81,6 +81,9 @@ class Service:
             lookup = lookup_in(fields, self._fields)
         except Refused as refused:
             return Incoming(reply_format(accept, fields, own), None, refused.answer)
+        if own == "xml" and not self.manners.takes("xml"):
+            refusal = Answer(400, "JSON is wanted", case="xml")
+            return Incoming(reply_format(accept, fields, own), None, refusal)
         self.asked[lookup.member] += 1
         return Incoming(reply_format(accept, fields, own), lookup)
 

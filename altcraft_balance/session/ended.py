@@ -28,8 +28,8 @@ class Ended:
     halted: bool = False
     unsent: bool = False
 
-    def as_event(self, lookup: int) -> LookupEnded:
-        """This end as an event, of the lookup with that number."""
+    def as_event(self, lookup: int, member_ref: str | None = None) -> LookupEnded:
+        """This end as an event, of the lookup with that number and of that member."""
         error = self.error
         return LookupEnded(
             lookup=lookup,
@@ -38,6 +38,7 @@ class Ended:
             attempts=self.attempts,
             requests=self.requests,
             elapsed_s=self.elapsed_s,
+            member_ref=member_ref,
         )
 
     def as_outcome(self, query: BalanceQuery, index: int) -> Outcome:

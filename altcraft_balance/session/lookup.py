@@ -200,7 +200,7 @@ class Lookup:
             self._watch.sleeps(wait_s, error)
         if self._naps is not None and wait_s:
             self._naps()
-        tell_retry(self._session, self._number, error, wait_s)
+        tell_retry(self._session, self._number, self._query, error, wait_s)
 
     # ── one attempt ──────────────────────────────────────────────────────────────────────────
 
@@ -367,5 +367,5 @@ class Lookup:
             unsent = halted and not self._asked
             ended = Ended(None, result, attempts, requests, elapsed_s, halted, unsent)
         if session.emit is not None:
-            session.emit(ended.as_event(self._number))
+            session.emit(ended.as_event(self._number, session.ref_of(self._query)))
         return ended

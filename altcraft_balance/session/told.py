@@ -39,7 +39,9 @@ def tells_waits(session: Session, lookup: int) -> Told | None:
     return told
 
 
-def tell_retry(session: Session, lookup: int, error: AltcraftBalanceError, wait_s: float) -> None:
+def tell_retry(
+    session: Session, lookup: int, query: BalanceQuery, error: AltcraftBalanceError, wait_s: float
+) -> None:
     """It has failed with `error`, and asks again in `wait_s` seconds."""
     if session.emit is not None:
         session.emit(
@@ -48,6 +50,7 @@ def tell_retry(session: Session, lookup: int, error: AltcraftBalanceError, wait_
                 wait_s=wait_s,
                 kind=error.kind,
                 retry_after_s=error.retry_after_s,
+                member_ref=session.ref_of(query),
             )
         )
 

@@ -100,6 +100,7 @@ class RetryPlanned:
     wait_s: float
     kind: str
     retry_after_s: float | None
+    member_ref: str | None = None
 
 
 @frozen(kw_only=True)
@@ -112,6 +113,7 @@ class LookupEnded:
     attempts: int
     requests: int
     elapsed_s: float
+    member_ref: str | None = None
 
 
 @frozen(kw_only=True)

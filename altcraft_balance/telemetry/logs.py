@@ -2,9 +2,10 @@
 
 Give `log_events` to a client as ``on_event``. Everything goes to one tree of loggers below
 ``altcraft_balance``: each lookup and request at DEBUG, repeats and failures at INFO, what concerns
-everybody (a breaker, a pause, a lost store) at WARNING. A record has the event's fields as
-attributes of its own, ``balance_event`` among them, so formatters that write JSON, and structlog's
-``ExtraAdder``, have them as they are. No record has a token or a member's address.
+everybody (a breaker, a pause of a second or more, a lost store) at WARNING. A record has the
+event's fields as attributes of its own, ``balance_event`` among them, so formatters that write
+JSON, and structlog's ``ExtraAdder``, have them as they are. No record has a token or a member's
+address.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ __all__ = ["log_events"]
 _ROOT: Final = "altcraft_balance"
 #: A program that has set no logging up hears nothing.
 logging.getLogger(_ROOT).addHandler(logging.NullHandler())
+#: After the words, where the client has a `log_key`.
+_WHO: Final = " (member %(member_ref)s)"
+#: Seconds; a shorter pause is a hiccup.
+_LONG_S: Final = 1.0
 
 
 @frozen
@@ -54,7 +59,8 @@ class _Line:
             values: dict[str, Any] = {name: getattr(event, name) for name in self.names}
             arguments = (values,) if values else ()
             extra = {"balance_event": self.event, **values}
-            self.logger.log(self.level, self.words, *arguments, extra=extra)
+            words = self.words + _WHO if values.get("member_ref") else self.words
+            self.logger.log(self.level, words, *arguments, extra=extra)
 
 
 def _line(kind: type, logger: str, level: int, words: str) -> _Line:
@@ -104,8 +110,8 @@ _LINES: Final = _lines(
     (
         GateClosed,
         "server",
-        logging.WARNING,
-        "the server asks for a pause: nobody sends for %(pause_s).1f s",
+        logging.INFO,
+        "the server asks for a pause: nobody sends for %(pause_s).3f s",
     ),
     (WidthChanged, "server", logging.INFO, "%(width)d requests may be on the way at once"),
     (BreakerChanged, "server", logging.INFO, "the breaker is %(state)s"),
@@ -113,6 +119,12 @@ _LINES: Final = _lines(
 )
 #: The same kinds, when they tell of trouble.
 _TROUBLE: Final = _lines(
+    (
+        GateClosed,
+        "server",
+        logging.WARNING,
+        "the server asks for a pause: nobody sends for %(pause_s).1f s",
+    ),
     (
         LookupEnded,
         "lookup",
@@ -145,4 +157,6 @@ def _is_trouble(event: Event) -> bool:
         return event.kind is not None
     if isinstance(event, BreakerChanged):
         return event.state == "open"
+    if isinstance(event, GateClosed):
+        return event.pause_s >= _LONG_S
     return isinstance(event, RateStoreChanged) and event.away

@@ -4,7 +4,8 @@ pytest imports it in every project where this package is installed, so it import
 
 - `altcraft_sandbox`: a running `Sandbox`, a new one for each test; settings by a marker:
   ``@pytest.mark.altcraft_sandbox(latency_s=0.02, faults="status503=0.1")``.
-- `balance_client`: an open `BalanceClient` of it, in asynchronous tests (pytest-asyncio or anyio).
+- `balance_client`: an open `BalanceClient` of it, in asynchronous tests (pytest-asyncio or anyio);
+  settings likewise: ``@pytest.mark.balance_client(not_a_member={404})``.
 - `blocking_balance_client`: the same of `altcraft_balance.blocking`, in other tests.
 """
 
@@ -31,6 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "altcraft_sandbox(**settings): settings of the Sandbox that the fixture altcraft_sandbox "
         "starts, such as latency_s=0.02 or faults='status503=0.1'",
     )
+    config.addinivalue_line(
+        "markers",
+        "balance_client(**settings): settings of the client that the fixtures balance_client and "
+        "blocking_balance_client open, such as not_a_member={404}",
+    )
 
 
 def _async_fixture(function: Any) -> Any:
@@ -48,7 +54,11 @@ def altcraft_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     from altcraft_balance.blocking.loop_thread import LoopThread
     from altcraft_balance.sandbox import Sandbox
 
-    sandbox, thread = Sandbox(**_told(request)), LoopThread()
+    try:
+        sandbox = Sandbox(**_told(request))
+    except TypeError as error:
+        pytest.fail(f"the marker altcraft_sandbox: {error}", pytrace=False)
+    thread = LoopThread()
     try:
         thread.call(sandbox.start())
         yield sandbox
@@ -81,8 +91,12 @@ def blocking_balance_client(
 
 def _told(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the test's marker says."""
-    mark = request.node.get_closest_marker("altcraft_sandbox")
-    return {} if mark is None else mark.kwargs
+    return _marked(request, "altcraft_sandbox")
+
+
+def _marked(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    mark = request.node.get_closest_marker(name)
+    return {} if mark is None else dict(mark.kwargs)
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -94,4 +108,5 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {
         "token": told.get("token", "sandbox-token"),
         "loyalty_program_id": next(iter(programs)),
+        **_marked(request, "balance_client"),
     }

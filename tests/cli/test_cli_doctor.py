@@ -69,6 +69,19 @@ def test_wrong_usage_is_one_sentence(command, server, arguments, said):
     assert said in ended.err
 
 
+def test_programs_are_told_of_wrong_usage_too(command, server):
+    """In the report's own shape."""
+    ended = command("doctor", "--json", "--save", "kept")
+    report = json.loads(ended.out)
+    assert (ended.code, report["ok"], report["checks"][0]["state"]) == (2, False, "failed")
+
+
+def test_a_probe_that_is_not_made_says_so(command, server):
+    """There is nobody to ask."""
+    ended = command("doctor", "--probe", "--base-url", "http://127.0.0.1:9")
+    assert "Nothing more was asked" in ended.out
+
+
 def test_without_settings_they_are_named(command):
     """For programs, too; what could be looked at only with them is skipped."""
     ended = command("doctor")

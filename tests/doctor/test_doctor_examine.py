@@ -5,12 +5,17 @@ import socket
 from email.utils import format_datetime
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from altcraft_balance.doctor.examine import AFTER_SETTINGS
+from altcraft_balance.doctor.network import _tls
 from altcraft_balance.doctor.versions import MINIMUMS, check_versions
+from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import ByEmail, CurrencyEid
 from altcraft_balance.sandbox import Sandbox
+from altcraft_balance.secret import Secret
 from tests.hostile.behaviours import BALANCE, answers, plain_text, redirects, silent
 from tests.hostile.replies import reply
 from tests.hostile.server import RawServer, turns
@@ -33,7 +38,7 @@ async def test_a_set_up_that_is_in_order(findings_of):
         "settings": "ok",
         "dns": "ok",
         "tcp": "ok",
-        "tls": "warning",
+        "tls": "skipped",
         "endpoint": "ok",
         "token": "ok",
         "points": "ok",
@@ -101,7 +106,7 @@ async def test_plain_http_behind_an_https_url(findings_of):
         ({}, {"loyalty_program_id": 9}, "points", "unknown loyalty program", "--program"),
         ({}, {"currency": CurrencyEid("none")}, "points", "unknown points", "--currency-eid"),
         ({"faults": "html=1"}, {}, "endpoint", "HTML", "something else answers there"),
-        ({"faults": "status503=1"}, {}, "endpoint", "503", "--rate"),
+        ({"faults": "status503=1"}, {}, "endpoint", "503", "it asks for 1 s"),
         ({"faults": "status429=1"}, {}, "endpoint", "429", "--rate"),
         ({"faults": "status500=1"}, {}, "endpoint", "500", "in trouble"),
         ({"faults": "reset=1"}, {}, "endpoint", "connection", "in trouble"),
@@ -143,6 +148,29 @@ async def test_tls_behind_an_http_url(findings_of, authority):
     async with RawServer(answers(), context=authority.serving()) as server:
         check, _, advice = failed(await findings_of(f"http://{server.host}"))
     assert (check, "write https://" in advice) == ("endpoint", True)
+
+
+async def test_a_token_that_is_not_to_be_had(findings_of, tmp_path):
+    """The settings' trouble: nothing is asked, and all that waits for it is skipped."""
+    findings = await findings_of("https://altcraft.invalid", token=Secret.from_file(tmp_path))
+    check, says, _ = failed(findings)
+    assert (check, "the token file" in says) == ("settings", True)
+    assert {findings[name].state for name in AFTER_SETTINGS} == {"skipped"}
+
+
+async def test_authorities_that_are_not_there(findings_of, authority, tmp_path):
+    """A setting's trouble, and not the server's."""
+    async with RawServer(answers(), context=authority.serving()) as server:
+        findings = await findings_of(server.url, ca_file=tmp_path / "none.pem")
+    assert failed(findings)[0] == "tls"
+    assert isinstance(findings["tls"].error, ConfigurationError)
+
+
+async def test_plain_http_that_leaves_this_machine(settings_of):
+    """Whoever is on the way reads the token."""
+    settings = settings_of("http://192.0.2.1", allow_http=True)
+    tls = await _tls(urlsplit(settings.url), 1.0, settings)
+    assert (tls.state, "https" in tls.advice) == ("warning", True)
 
 
 async def test_a_path_that_is_wrong(findings_of):

@@ -119,6 +119,18 @@ async def test_what_is_found_is_said(settings_of, tmp_path):
     assert found == ["ALTCRAFT_AUTH=header", "ALTCRAFT_NOT_A_MEMBER=440"]
 
 
+@pytest.mark.parametrize("of_nobody", [False, True])
+async def test_a_refusal_of_xml_is_played_again(settings_of, tmp_path, of_nobody):
+    """Unless it is what is said of an unknown member, who was asked about."""
+    refusal = envelope(440, "No profile") if of_nobody else envelope(400, "JSON is wanted")
+    sample(tmp_path, "unknown-member", 200, envelope(440, "No profile"))
+    sample(tmp_path, "xml", 200, refusal, raises="BadRequest")
+    async with Sandbox(samples=tmp_path) as sandbox:
+        facts, _, _ = await probed(settings_of(sandbox.url), MEMBER)
+    said = facts["a request in XML"]
+    assert said.startswith("answered in" if of_nobody else "answered in JSON, with error 400")
+
+
 async def test_slots_are_named_for_a_rate_that_is_wanted(settings_of):
     """Never fewer than a client has anyway."""
     async with Sandbox(latency_s=0.01) as sandbox:

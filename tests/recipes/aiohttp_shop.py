@@ -1,4 +1,8 @@
-"""The same page in aiohttp.web: ``python aiohttp_shop.py``; see ``fastapi_shop.py`` for the why."""
+"""The same page in aiohttp.web: ``python aiohttp_shop.py``; see ``fastapi_shop.py`` for the why.
+
+Needs ``altcraft-balance`` alone; reads PORT and the client's own
+variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN, ALTCRAFT_LOYALTY_PROGRAM_ID).
+"""
 
 import os
 from collections.abc import AsyncIterator

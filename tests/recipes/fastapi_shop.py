@@ -3,6 +3,9 @@
 The client lives as long as the program. A page never fails for want of points: it shows the last
 known balance with its age, or none at all. Readiness does not depend on Altcraft, since another
 copy of this program would fare no better; liveness is the client's own health.
+
+Needs ``altcraft-balance``, ``fastapi``, ``uvicorn`` and ``redis``; reads REDIS and the client's own
+variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN, ALTCRAFT_LOYALTY_PROGRAM_ID).
 """
 
 import os

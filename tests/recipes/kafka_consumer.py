@@ -4,6 +4,10 @@ Never a nack: Kafka would deliver the whole batch again, at once, for one bad ev
 answered later goes to a retry topic with the moment before which it is not asked again, what is
 hopeless to a dead-letter topic, and then the batch is committed. A fatal answer, as any other
 trouble, stops the program without a commit, so that nothing is lost: let it be started again.
+
+Needs ``altcraft-balance[faststream]`` and ``faststream[kafka]``; reads KAFKA, SESSION_S, BATCH_S,
+RETRY_S and the client's own variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN,
+ALTCRAFT_LOYALTY_PROGRAM_ID).
 """
 
 import asyncio
@@ -97,8 +101,10 @@ def member_of(event: Any) -> ByEmail:
 
 def dead(outcome: Failed) -> dict[str, Any]:
     event = outcome.query.tag
-    told = event if isinstance(event, dict) else {"event": str(event)}
-    return {**told, "error": str(outcome.error)}
+    if isinstance(event, dict):
+        return {**event, "error": str(outcome.error)}
+    told = event.decode(errors="backslashreplace") if isinstance(event, bytes) else event
+    return {"event": told, "error": "it is no JSON object"}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

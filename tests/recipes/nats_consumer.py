@@ -2,6 +2,9 @@
 
 Each event is acknowledged by itself: an answer is published and acked, what may be answered later
 is nacked with a delay, and what is hopeless is published elsewhere and never delivered again.
+
+Needs ``altcraft-balance[faststream]`` and ``faststream[nats]``; reads NATS, BATCH_S, RETRY_S
+and the client's own variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN, ALTCRAFT_LOYALTY_PROGRAM_ID).
 """
 
 import asyncio
@@ -58,8 +61,10 @@ def member_of(event: Any) -> ByEmail:
 
 def dead(outcome: Failed) -> dict[str, Any]:
     event = outcome.query.tag
-    told = event if isinstance(event, dict) else {"event": str(event)}
-    return {**told, "error": str(outcome.error)}
+    if isinstance(event, dict):
+        return {**event, "error": str(outcome.error)}
+    told = event.decode(errors="backslashreplace") if isinstance(event, bytes) else event
+    return {"event": told, "error": "it is no JSON object"}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

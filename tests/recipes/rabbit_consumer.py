@@ -3,6 +3,9 @@
 An answer is published and acked. RabbitMQ has no nack with a delay, so a queue stands in for it:
 what is rejected, or whose handler failed, goes to ``members.later``, waits there, and comes back.
 What is hopeless is published elsewhere and acked.
+
+Needs ``altcraft-balance[faststream]`` and ``faststream[rabbit]``; reads RABBIT, RETRY_S
+and the client's own variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN, ALTCRAFT_LOYALTY_PROGRAM_ID).
 """
 
 import asyncio
@@ -69,8 +72,10 @@ def member_of(event: Any) -> ByEmail:
 
 def dead(outcome: Failed) -> dict[str, Any]:
     event = outcome.query.tag
-    told = event if isinstance(event, dict) else {"event": str(event)}
-    return {**told, "error": str(outcome.error)}
+    if isinstance(event, dict):
+        return {**event, "error": str(outcome.error)}
+    told = event.decode(errors="backslashreplace") if isinstance(event, bytes) else event
+    return {"event": told, "error": "it is no JSON object"}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 Answers and what is hopeless are acknowledged. What may be answered later, and whatever a consumer
 that died has left, stays pending, and is claimed when it has lain for a while.
+
+Needs ``altcraft-balance[faststream]`` and ``faststream[redis]``; reads REDIS, BATCH_S, RETRY_S
+and the client's own variables (ALTCRAFT_BASE_URL, ALTCRAFT_TOKEN, ALTCRAFT_LOYALTY_PROGRAM_ID).
+An entry is FastStream's own, or one with a field ``email``; so are the answers: FastStream's.
 """
 
 import asyncio
@@ -88,8 +92,10 @@ def member_of(event: Any) -> ByEmail:
 
 def dead(outcome: Failed) -> dict[str, Any]:
     event = outcome.query.tag
-    told = event if isinstance(event, dict) else {"event": str(event)}
-    return {**told, "error": str(outcome.error)}
+    if isinstance(event, dict):
+        return {**event, "error": str(outcome.error)}
+    told = event.decode(errors="backslashreplace") if isinstance(event, bytes) else event
+    return {"event": told, "error": "it is no JSON object"}
 
 
 def answer_of(outcome: Outcome) -> dict[str, Any]:

@@ -38,6 +38,12 @@ USERS = """
     async def test_settings_come_by_a_marker(balance_client):
         assert (await balance_client.get_balance(MEMBER)).total_balance >= 0
 
+    @pytest.mark.balance_client(not_a_member={{404}})
+    def test_a_clients_settings_come_by_a_marker(altcraft_sandbox, blocking_balance_client):
+        altcraft_sandbox.remove(MEMBER)
+        with pytest.raises(NotAMember):
+            blocking_balance_client.get_balance(MEMBER)
+
     def test_without_a_loop(altcraft_sandbox, blocking_balance_client):
         altcraft_sandbox.set_balance(MEMBER, total_balance=7)
         assert blocking_balance_client.get_balance(MEMBER).total_balance == 7
@@ -74,7 +80,7 @@ def test_it_works_with_pytest_asyncio(run, mode):
     asynchronous = "@pytest.mark.asyncio" if mode == "strict" else ""
     text = USERS.format(mark="", asynchronous=asynchronous)
     said = run(text, "-o", f"asyncio_mode={mode}", "--strict-markers")
-    assert "3 passed" in said, said
+    assert "4 passed" in said, said
 
 
 def test_it_costs_nothing_where_nobody_uses_it(run):
