@@ -283,6 +283,8 @@ class ClientSettings:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "url", endpoint_url(self.base_url, allow_http=self.allow_http))
+        # A checked one has nothing to hide: a formatter that logs its repr may show it.
+        object.__setattr__(self, "base_url", str(self.base_url))
         choice("format", self.format, get_args(Format))
         choice("auth", self.auth, get_args(Auth))
         for name, kind in (("retry", RetryPolicy), ("timeouts", Timeouts), ("limits", Limits)):

@@ -73,6 +73,13 @@ async def test_a_record_has_the_events_fields(wire, log):
     json.dumps(ends)
 
 
+async def test_the_server_is_shown_in_whatever_way(wire, log):
+    """A formatter that logs a field's repr shows it as well."""
+    await told_of_a_run(wire)
+    [opened] = [one for one in log.records if one.balance_event == "opened"]
+    assert repr(opened.base_url) == repr("https://altcraft.example")
+
+
 async def test_structlog_has_them_too(wire):
     """By its own `ExtraAdder`, without a word of ours."""
     structlog = pytest.importorskip("structlog")

@@ -91,15 +91,21 @@ async def test_a_path_prefix_is_kept(serve, ask, prefix, path):
     assert lines_of(server.requests[0])[0] == f"POST {path} HTTP/1.1"
 
 
-async def test_no_cookie_is_ever_sent(serve, ask, tools):
-    """Cookies that the server sets are neither kept nor sent."""
+@pytest.fixture
+def baking(tools):
+    """A script that sets cookies with each reply."""
 
     async def script(peer):
         while await peer.request():
             cookies = ("Set-Cookie: a=b; Path=/", "Set-Cookie: session=1; Max-Age=9999")
             peer.send(tools.reply(b"ok", *cookies))
 
-    server = await serve(script)
+    return script
+
+
+async def test_no_cookie_is_ever_sent(serve, ask, baking):
+    """Cookies that the server sets are neither kept nor sent."""
+    server = await serve(baking)
     # By name: aiohttp's own jar would not keep the cookies of a bare address either.
     asker = await ask(server.url.replace("127.0.0.1", "localhost"))
     for fresh in (False, False, True):
@@ -192,6 +198,17 @@ async def test_a_proxy_gets_the_absolute_form(serve, ask):
     lines = lines_of(proxy.requests[1])
     assert lines[0] == f"POST {server.url}/api/v1.1/loyalty/account/balance HTTP/1.1"
     assert lines[1] == f"Host: {server.host}"
+
+
+@only_aiohttp
+async def test_no_cookie_is_sent_through_a_proxy(serve, ask, baking):
+    """Neither the server's nor one of the proxy itself."""
+    proxy = await serve(baking)
+    asker = await ask("http://localhost:9", proxy=proxy.url)
+    for fresh in (False, False, True):
+        await asker.send(fresh=fresh)
+    assert len(proxy.requests) == 3
+    assert not any(b"cookie" in raw.lower() for raw in proxy.requests)
 
 
 @only_aiohttp
