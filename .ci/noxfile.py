@@ -76,7 +76,8 @@ def uvloop(session: nox.Session) -> None:
 @nox.session(python=FLOOR, default=False)
 def constraints(session: nox.Session) -> None:
     """Write `constraints.txt` anew, of the newest."""
-    _install(session, "hatchling", "editables", extras="dev,bench")  # the latter build a wheel
+    # hatchling and editables build a wheel; a part of Spark's tests speaks Connect.
+    _install(session, "hatchling", "editables", "pyspark[connect]", extras="dev,bench,spark")
     pins = session.run("python", "-m", "pip", "freeze", "--all", "--exclude-editable", silent=True)
     head = "# What CI installs, exactly. Made by: nox -f .ci/noxfile.py -s constraints\n"
     kept = [pin for pin in (pins or "").splitlines() if not pin.startswith("setuptools==")]

@@ -1,9 +1,9 @@
 """What many workers would do, from what one was measured to cost.
 
 Members are looked up in micro-batches. In each, every worker has its share of them, and goes as
-fast as it can and as its share of the rate allows; the batch is over when the slowest is done. Workers
-are some per cent faster or slower than each other, and one in a hundred is lost in an hour: what it
-had of the batch is asked again. One rate is shared by all (Redis, PostgreSQL).
+fast as it can and as its share of the rate allows; the batch is over when the slowest is done.
+Workers are some per cent faster or slower than each other, and one in a hundred is lost in an hour:
+what it had of the batch is asked again. One rate is shared by all (Redis, PostgreSQL).
 """
 
 import random

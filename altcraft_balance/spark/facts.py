@@ -71,6 +71,24 @@ class Facts:
     def __init__(self, spark: SparkSession, checkpoint: str) -> None:
         self._spark, self._folder = spark, f"{checkpoint.rstrip('/')}/{_FOLDER}"
         self._noted: dict[int, Mapping[str, Any]] | None = None
+        self._question = f"{self._folder}_question"
+
+    def begin(self, question: Mapping[str, Any]) -> None:
+        """Note what is asked, the first time; refuse to go on with another question.
+
+        Raises:
+            ConfigurationError: the run was begun with other settings.
+        """
+        kept = self._read(self._question)
+        if not kept:
+            self._write(self._question, question)
+            return
+        changed = [name for name, value in question.items() if kept[0].get(name) != value]
+        if changed:
+            raise errors.ConfigurationError(
+                f"the run of this checkpoint was begun with other settings ({', '.join(changed)}): "
+                "give this one a checkpoint and an output of its own"
+            )
 
     def note(
         self, number: int, counts: Mapping[str, Any], *, began_at: datetime, seconds: float
@@ -83,13 +101,12 @@ class Facts:
             "seconds": round(seconds, 3),
         }
         self.noted()[number] = fact
-        line = self._spark.createDataFrame([(json.dumps(fact),)], "value string").coalesce(1)
-        line.write.mode("overwrite").text(f"{self._folder}/batch={number}")
+        self._write(f"{self._folder}/batch={number}", fact)
 
     def noted(self) -> dict[int, Mapping[str, Any]]:
         """All that is kept, of earlier calls as well."""
         if self._noted is None:
-            self._noted = {fact["batch"]: fact for fact in self._kept()}
+            self._noted = {fact["batch"]: fact for fact in self._read(self._folder)}
         return self._noted
 
     def failed_of(self) -> tuple[int, int]:
@@ -124,7 +141,7 @@ class Facts:
             finished_at=datetime.now(UTC) if state == "finished" else None,
             settings=MappingProxyType(
                 {
-                    "base_url": settings.base_url,
+                    "base_url": settings.url,
                     "column": mapper.asking.column,
                     "loyalty_program_id": settings.loyalty_program_id,
                     "concurrency": settings.limits.concurrency,
@@ -147,11 +164,15 @@ class Facts:
                     (tally.statuses if what == "status" else tally.kinds)[value] += count
         return tally
 
-    def _kept(self) -> list[Mapping[str, Any]]:
+    def _write(self, place: str, value: Mapping[str, Any]) -> None:
+        line = self._spark.createDataFrame([(json.dumps(value),)], "value string").coalesce(1)
+        line.write.mode("overwrite").text(place)
+
+    def _read(self, place: str) -> list[Mapping[str, Any]]:
         from pyspark.errors import AnalysisException
 
         try:
-            lines = self._spark.read.text(self._folder).select("value").collect()
+            lines = self._spark.read.text(place).select("value").collect()
         except AnalysisException:  # there are none yet
             return []
         return [json.loads(line.value) for line in lines]

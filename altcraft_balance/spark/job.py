@@ -22,6 +22,7 @@ from altcraft_balance.arrow.mapper import Keep
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.refresh.rows.cell_values import MemberBy
 from altcraft_balance.refresh.rows.limits import MaxFailed
+from altcraft_balance.refresh.state.identity import question_of
 from altcraft_balance.refresh.summary import RefreshSummary
 from altcraft_balance.secret import Secret
 from altcraft_balance.settings import ClientSettings
@@ -95,7 +96,8 @@ def refresh_balances(
         known of single rows alone is left out: percentiles, balances, lost time and examples.
 
     Raises:
-        ConfigurationError: something that was asked for cannot be; one sentence says what.
+        ConfigurationError: something that was asked for cannot be, or the checkpoint is of a run
+            that asked another question; one sentence says what.
         AltcraftBalanceError: a fatal answer, such as a token that is refused. A task that Spark
             tries again asks once before all else, so this costs four requests for each task.
     """
@@ -113,8 +115,10 @@ def refresh_balances(
         **further,
     )
     _check_columns(rows, mapper)
+    facts = Facts(spark, checkpoint)
+    facts.begin(_question(mapper, source, out))
     write = out if callable(out) else _Folder(out, out_format, dict(out_options)).write
-    work = _Work(mapper, write, Facts(spark, checkpoint), limit, tasks)
+    work = _Work(mapper, write, facts, limit, tasks)
     return _run(rows, work, checkpoint, source=_name_of(source), output=_shown(out))
 
 
@@ -257,6 +261,15 @@ def _check_token(settings: ClientSettings) -> None:
 def _check_whole(name: str, value: Any) -> None:
     if type(value) is not int or value < 1:
         raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+
+
+def _question(mapper: BalanceMapper, source: str | DataFrame, out: Out) -> dict[str, Any]:
+    return {
+        **question_of(mapper.asking, mapper.settings),
+        "source": _name_of(source),
+        "out": _shown(out),
+        "amount_scale": mapper.amount_scale,
+    }
 
 
 def _name_of(source: str | DataFrame) -> str:

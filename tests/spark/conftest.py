@@ -44,24 +44,30 @@ def missing():
     return "" if java else "there is no Java: Spark needs a JDK, 17 say"
 
 
+def environment(**further):
+    """Of a program that starts Spark."""
+    return {
+        **os.environ,
+        "PYTHONPATH": python_path(*further.pop("path", [])),
+        "PYTHONDEVMODE": "",
+        "PYSPARK_PYTHON": sys.executable,
+        "ALTCRAFT_TOKEN": "sandbox-token",
+        "ALTCRAFT_LOYALTY_PROGRAM_ID": "123",
+        "JDK_JAVA_OPTIONS": BRIEF,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        **further,
+    }
+
+
 class Driver:
     """A refresh that runs in a process group of its own."""
 
-    def __init__(self, told, log, **environment):
+    def __init__(self, told, log, **further):
         self._log = log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.spark.driver", json.dumps(told)],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": python_path(*environment.pop("path", [])),
-                "PYTHONDEVMODE": "",
-                "ALTCRAFT_TOKEN": "sandbox-token",
-                "JDK_JAVA_OPTIONS": BRIEF,
-                "SPARK_LOCAL_IP": "127.0.0.1",
-                "SPARK_LOCAL_DIRS": told["folder"],
-                **environment,
-            },
+            env=environment(SPARK_LOCAL_DIRS=told["folder"], **further),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -104,9 +110,9 @@ def drive(tmp_path):
     """Starts drivers; none is left."""
     started = []
 
-    def drive(told, **environment):
+    def drive(told, **further):
         told = {"folder": str(tmp_path), **told}
-        started.append(Driver(told, tmp_path / "log", **environment))
+        started.append(Driver(told, tmp_path / "log", **further))
         return started[-1]
 
     yield drive

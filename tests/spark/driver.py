@@ -52,7 +52,7 @@ def main(told):
     settings = BalanceClient(
         told["url"],
         token=Secret.from_env("ALTCRAFT_TOKEN"),
-        loyalty_program_id=123,
+        loyalty_program_id=told.get("program", 123),
         limits=Limits(rate_per_s=rate_of(told.get("rate")), burst=told.get("burst")),
     ).settings
     try:

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from altcraft_balance.models import ByEmail
-from tests.spark.conftest import BRIEF, CLUSTER, ROOT, python_path
+from tests.spark.conftest import CLUSTER, ROOT, environment
 from tests.spark.driver import OFFLINE
 
 arrow = pytest.importorskip("pyarrow", reason="the extra spark is not installed")
@@ -66,6 +65,8 @@ def test_each_member_is_asked_once_past_faults(drive, serve, size, tmp_path):
     assert_right(tmp_path, rows, server)
     asked = server.requests
     assert drive(told | {"master": "local[1]"}).ended()["rows"] == rows
+    other = drive(told | {"master": "local[1]", "program": 124}).ended()["error"]
+    assert "begun with other settings (loyalty_program_id)" in other
     assert server.requests == asked
 
 
@@ -137,17 +138,7 @@ def test_the_readmes_program_runs(serve, tmp_path):
     ended = subprocess.run(
         [str(submit), "--master", "local[2]", *conf, "refresh.py"],
         cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": python_path(),
-            "PYTHONDEVMODE": "",
-            "PYSPARK_PYTHON": sys.executable,
-            "JDK_JAVA_OPTIONS": BRIEF,
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "ALTCRAFT_BASE_URL": server.url,
-            "ALTCRAFT_TOKEN": "sandbox-token",
-            "ALTCRAFT_LOYALTY_PROGRAM_ID": "123",
-        },
+        env=environment(ALTCRAFT_BASE_URL=server.url),
         capture_output=True,
         text=True,
         timeout=240,

@@ -16,7 +16,7 @@ from altcraft_balance.refresh.sinks import Sinks
 from altcraft_balance.refresh.state.folder import checked_run_id
 from altcraft_balance.settings import ClientSettings
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "question_of"]
 
 _INPUT: Final = "input"
 #: What checkpoints have called it from the beginning.
@@ -47,8 +47,7 @@ class Identity:
         """Of a run that its user has named, or that is called by what it is."""
         facts = {
             _INPUT: info.fingerprint,
-            **_of_asking(asking),
-            **_of_client(client),
+            **question_of(asking, client),
             **{_OUTPUT.get(name, name): _of_sink(sink) for name, sink in sinks.named().items()},
         }
         if sinks.previous is not None:
@@ -75,6 +74,11 @@ class Identity:
             f"the {word} run {self.run_id} was begun with {what}; give this one another run_id, or "
             "forget that one with fresh=True"
         )
+
+
+def question_of(asking: Asking, client: ClientSettings) -> dict[str, Any]:
+    """What decides which question is asked about a row, as plain values."""
+    return {**_of_asking(asking), **_of_client(client)}
 
 
 def _of_asking(asking: Asking) -> dict[str, Any]:
