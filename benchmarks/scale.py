@@ -2,9 +2,10 @@
 
 Each run looks all members of a folder of Parquet files up, at a sandbox in a process of its own
 that takes 20 ms for a reply, and writes Parquet. "One process" is `balance_mapper` in a plain loop;
-the others are `refresh_balances` on Spark. Each is run with one micro-batch and with several, which
-tells what a micro-batch costs besides; all are interleaved, and the figures are medians. CPU is
-that of all processes of a run: driver, JVMs, Python workers.
+the others are `refresh_balances` on Spark. Each is run with a quarter of the members, with all in
+one micro-batch, and with all in several: the first two tell what a further member costs, the last
+two what a further micro-batch costs. All are interleaved, and the figures are medians. CPU is that
+of all processes of a run: driver, JVMs, Python workers.
 
 From the costs of one worker of the cluster a simulation then says what 1 to 200 of them do with 100
 million members, when the server allows 1,000, 10,000 or 100,000 requests a second.
@@ -99,33 +100,37 @@ def run(place, url, members, folder):
 
 
 def measure(places, rows, rounds):
-    """Of each place its runs with one micro-batch, and with several."""
-    took = {place: {1: [], BATCHES: []} for place in places}
+    """Of each place its runs, by kind."""
+    kinds = {"few": (rows // 4, 1), "one": (rows, 1), "several": (rows, BATCHES)}
+    took = {place: {kind: [] for kind in kinds} for place in places}
     with tempfile.TemporaryDirectory(prefix="scale-") as name, sandbox() as url:
-        for batches in (1, BATCHES):
-            members_into(Path(name) / f"in{batches}", rows, batches)
+        for kind, (members, files) in kinds.items():
+            members_into(Path(name) / kind, members, files)
         for number in range(rounds):
             for place in places[:: 1 if number % 2 else -1]:
-                for batches in (1, BATCHES):
+                for kind in kinds:
                     with tempfile.TemporaryDirectory(dir=name) as folder:
-                        members = Path(name) / f"in{batches}"
-                        took[place][batches].append(run(place, url, members, Path(folder)))
-                    say(f"round {number + 1}: {place}, {batches} micro-batches")
+                        came = run(place, url, Path(name) / kind, Path(folder))
+                    took[place][kind].append(came)
+                say(f"round {number + 1}: {place}")
     return took
 
 
 def costs_of(runs, rows):
-    """Medians of what it costs."""
-    one, several = runs[1], runs[BATCHES]
-    middle = statistics.median
-    more_s = [b["work_s"] - a["work_s"] for a, b in zip(one, several, strict=True)]
-    batch_s = max(0.0, middle(more_s) / (BATCHES - 1))
-    work_s = middle(a["work_s"] for a in one)
+    """Medians: seconds to start, of a further micro-batch, members a second, CPU of a member."""
+
+    def middle(name, kind, less=None):
+        return statistics.median(
+            came[name] - (0 if less is None else runs[less][number][name])
+            for number, came in enumerate(runs[kind])
+        )
+
+    further = rows - rows // 4
     return {
-        "start_s": middle(a["start_s"] for a in one),
-        "batch_s": batch_s,
-        "per_s": rows / max(0.001, work_s - batch_s),
-        "cpu_us": middle(a["cpu_s"] for a in one) / rows * 1e6,
+        "start_s": middle("start_s", "one"),
+        "batch_s": max(0.0, middle("work_s", "several", "one") / (BATCHES - 1)),
+        "per_s": further / max(0.001, middle("work_s", "one", "few")),
+        "cpu_us": middle("cpu_s", "one", "few") / further * 1e6,
     }
 
 

@@ -37,7 +37,7 @@ def test_costs_are_measured(tmp_path):
     """Without Spark, so that it runs everywhere; the picture too."""
     pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
     pytest.importorskip("matplotlib", reason="the extra report is not installed")
-    words = ("--rows", "400", "--rounds", "1", "--only", "one process", "--json")
+    words = ("--rows", "4000", "--rounds", "1", "--only", "one process", "--json")
     told = json.loads(printed("scale", *words, "--plot", str(tmp_path / "scale.svg")))
     costs = told["costs"]["one process"]
     assert min(costs["per_s"], costs["cpu_us"], costs["start_s"]) > 0
