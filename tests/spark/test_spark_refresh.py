@@ -17,6 +17,7 @@ from tests.spark.driver import OFFLINE
 arrow = pytest.importorskip("pyarrow", reason="the extra spark is not installed")
 FAULTS = "status503=0.02,reset=0.01,status500=0.01,html=0.005,truncated=0.005"
 FILES = 8
+ROWS = 20_000
 
 
 def members_into(folder, rows, files=FILES):
@@ -52,49 +53,46 @@ def until(condition, driver, limit_s=120):
         time.sleep(0.02)
 
 
-def test_each_member_is_asked_once_past_faults(drive, serve, size, tmp_path):
+def test_each_member_is_asked_once_past_faults(drive, serve, tmp_path):
     """On two executors; the summary counts what is there, and a second call does nothing."""
-    rows = size(2_000, 20_000)
-    members_into(tmp_path, rows)
+    members_into(tmp_path, ROWS)
     server = serve(faults=FAULTS, retry_after_s=0, latency_s=0.01)
     told = {"url": server.url, "master": CLUSTER, "files_per_batch": 4}
     summary = drive(told).ended()
     assert (summary["state"], summary["rows"], summary["statuses"]["found"]) == (
-        "finished", rows, rows,
+        "finished", ROWS, ROWS,
     )  # fmt: skip
-    assert_right(tmp_path, rows, server)
+    assert_right(tmp_path, ROWS, server)
     asked = server.requests
-    assert drive(told | {"master": "local[1]"}).ended()["rows"] == rows
+    assert drive(told | {"master": "local[1]"}).ended()["rows"] == ROWS
     other = drive(told | {"master": "local[1]", "program": 124}).ended()["error"]
     assert "begun with other settings (loyalty_program_id)" in other
     assert server.requests == asked
 
 
-def test_an_executor_that_is_killed_loses_nothing(drive, serve, size, tmp_path):
+def test_an_executor_that_is_killed_loses_nothing(drive, serve, tmp_path):
     """Half-way: its tasks are done again by the other, or by its successor."""
-    rows = size(4_000, 20_000)
-    members_into(tmp_path, rows, files=2)
+    members_into(tmp_path, ROWS, files=2)
     server = serve(faults=FAULTS, retry_after_s=0, latency_s=0.02)
     driver = drive({"url": server.url, "master": CLUSTER, "files_per_batch": 1})
-    until(lambda: server.requests > rows // 4, driver)
+    until(lambda: server.requests > ROWS // 4, driver)
     os.kill(driver.executors()[0], signal.SIGKILL)
-    assert driver.ended()["rows"] == rows
-    assert_right(tmp_path, rows, server)
+    assert driver.ended()["rows"] == ROWS
+    assert_right(tmp_path, ROWS, server)
 
 
-def test_a_driver_that_is_killed_asks_one_micro_batch_again(drive, serve, size, tmp_path):
+def test_a_driver_that_is_killed_asks_one_micro_batch_again(drive, serve, tmp_path):
     """The job goes on when it is run again."""
-    rows = size(4_000, 20_000)
-    members_into(tmp_path, rows)
+    members_into(tmp_path, ROWS)
     server = serve(latency_s=0.02)
     told = {"url": server.url, "master": CLUSTER}
     first = drive(told)
-    until(lambda: server.requests > rows // 2, first)
+    until(lambda: server.requests > ROWS // 2, first)
     first.kill()
     second = drive(told | {"master": "local[2]"}).ended()
-    assert second["rows"] == rows
-    assert_right(tmp_path, rows, server)
-    assert server.requests <= rows + rows // FILES
+    assert second["rows"] == ROWS
+    assert_right(tmp_path, ROWS, server)
+    assert server.requests <= ROWS + ROWS // FILES
 
 
 def test_a_fatal_answer_ends_it_with_one_sentence(drive, serve, tmp_path):
