@@ -53,7 +53,7 @@ def marked(block):
     return pytest.param(block, marks=keeps)
 
 
-@pytest.mark.parametrize("block", map(marked, OFFLINE), ids=range(len(OFFLINE)))
+@pytest.mark.parametrize("block", [*map(marked, OFFLINE)], ids=range(len(OFFLINE)))
 async def test_every_python_block_runs(sandbox, block, capsys):
     """Each block does what it says, against a sandbox."""
     for name in re.findall(r"^import (polars)", block, re.MULTILINE):
