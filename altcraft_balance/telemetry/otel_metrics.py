@@ -57,7 +57,7 @@ class OtelMetrics:
             )
         self._client, self._name = {"client": client}, client
         self._meter = instruments.meters[client] = Meter()
-        self._record, self._remove = instruments.record, instruments.meters.pop
+        self._record, self._meters = instruments.record, instruments.meters
         #: By the values of the labels, of which lookups and requests have different numbers.
         self._labels: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -80,7 +80,8 @@ class OtelMetrics:
 
     def remove(self) -> None:
         """Show this client's counters and gauges no more."""
-        self._remove(self._name, None)
+        if self._meters.get(self._name) is self._meter:
+            del self._meters[self._name]
 
 
 class _Instruments:
