@@ -89,6 +89,7 @@ class BalanceClient:
         """
         check_thread()
         checked_wait(grace_s, "grace_s")
+        self._of_here()
         with self._lock:
             thread, self._thread = self._thread, None
             self._state = "closed"

@@ -8,11 +8,11 @@ import typer
 from rich.text import Text
 
 from altcraft_balance.cli import options
-from altcraft_balance.cli.exits import ExitCode, code_of
+from altcraft_balance.cli.exits import CannotWrite, ExitCode, code_of
 from altcraft_balance.cli.get import Custom, CustomInt, Email, Phone, ProfileId, one_member
 from altcraft_balance.cli.show import Screen, harmless, screen, show_json
 from altcraft_balance.cli.stopping import run_until_signal
-from altcraft_balance.doctor.asking import asking
+from altcraft_balance.doctor.asking import Seen, asking
 from altcraft_balance.doctor.examine import AFTER_SETTINGS, NO_SETTINGS, ON_THE_WAY, examine
 from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.doctor.keeping import Samples
@@ -95,12 +95,17 @@ def doctor(
             report.found(Finding(check="settings", state="failed", says=str(error), error=error))
             show_json(report.as_dict())
         raise
-    if (settings := _settings(context, report)) is not None:
-        run_until_signal(_look(settings, matching, report, probe=probe, samples=samples))
-    if json:
-        show_json(report.as_dict())
-    elif report.settings:
-        _show_settings(report)
+    keeping = _Keeping(samples)
+    try:
+        if (settings := _settings(context, report)) is not None:
+            run_until_signal(_look(settings, matching, report, probe=probe, keeping=keeping))
+    finally:  # what was found before a signal, too
+        if json:
+            show_json(report.as_dict())
+        elif report.settings:
+            _show_settings(report)
+    if keeping.trouble:
+        raise CannotWrite(f"--save {save} cannot be written: {keeping.trouble}")
     raise typer.Exit(report.code)
 
 
@@ -124,7 +129,7 @@ async def _look(
     report: _Report,
     *,
     probe: bool,
-    samples: Samples | None,
+    keeping: _Keeping,
 ) -> None:
     async for finding in examine(settings, matching):
         report.found(finding)
@@ -133,12 +138,27 @@ async def _look(
     if report.is_unreachable:
         report.not_probed()
         return
-    keep: dict[str, Any] = {} if samples is None else {"keep": samples.keep}
     if not report.as_json:
         screen(stderr=True).print(f"\nAsking on; it takes up to {WAIT_S + 10:g} s.")
     async with asking(settings) as asker:
-        async for fact in Probe(asker, matching, wait_s=WAIT_S, **keep).facts():
+        asker.asked = 1  # the check's
+        async for fact in Probe(asker, matching, wait_s=WAIT_S, keep=keeping.keep).facts():
             report.learnt(fact)
+
+
+class _Keeping:
+    """Keeps samples, if they are wanted, until that fails; the probe goes on all the same."""
+
+    def __init__(self, samples: Samples | None) -> None:
+        self._samples, self.trouble = samples, ""
+
+    def keep(self, case: str, seen: Seen) -> None:
+        if self._samples is None or self.trouble:
+            return
+        try:
+            self._samples.keep(case, seen)
+        except OSError as error:
+            self.trouble = error.strerror or type(error).__name__
 
 
 class _Report:

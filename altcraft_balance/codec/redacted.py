@@ -40,6 +40,8 @@ _SOMEBODY: Final = re.compile(
     rb"|(?:\+|%2[bB])\d(?:[ ()\-]{0,2}\d){8,14}"
     rb"|[bB](?:asic|earer) {1,8}[\w.~+/=\-]{6,}"
 )
+#: Of the envelope: a name that is one of them names nobody, and without it no envelope is left.
+_WORDS: Final = frozenset({"active_balance", "data", "error", "error_text", "total_balance"})
 
 
 def redacted_sample(
@@ -61,13 +63,16 @@ def redacted_sample(
     values = _values(wire)
     told = {name: headers[name][:_MAX_HEADER] for name in _TELLING if name in headers}
     says = str(error).partition(" (")[0]  # after it stand sizes and types, which redacting changes
-    expected = {"raises": type(error).__name__, "transient": error.transient, "says": says}
+    # Names of classes stay whole, whatever the member is called.
+    said = redacted_bytes(HiddenBytes(says.encode("utf-8", "surrogateescape")), values)
+    expected = {"raises": type(error).__name__, "transient": error.transient}
+    expected["says"] = _silent(said, values).decode("utf-8", "replace")
     files = {
-        "expected.json": redacted_bytes(_as_json({str(status): expected}), values),
         "headers.json": redacted_bytes(_as_json(told), values),
         "body.bin": redacted_bytes(HiddenBytes(body), values)[:MAX_KEPT_BYTES],
     }
-    return {name: _silent(text, values) for name, text in files.items()}
+    kept = {name: _silent(text, values) for name, text in files.items()}
+    return {"expected.json": _as_json({str(status): expected}), **kept}
 
 
 def _silent(text: bytes, values: set[str]) -> bytes:
@@ -99,7 +104,7 @@ def names_in(values: set[str]) -> set[str]:
 def _values(wire: WireRequest) -> set[str]:
     """What may not be told: the token, the member's values, and the caller's own headers."""
     values = {value.strip() for value in wire.hidden_values()}
-    values |= names_in(values)
+    values |= names_in(values) - _WORDS
     plain = {"content-type", "accept"}
     values |= {text for name, text in wire.headers.items() if name.lower() not in plain}
     return values - {""}

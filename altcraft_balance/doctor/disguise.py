@@ -15,8 +15,8 @@ from typing import Any, Final
 __all__ = ["disguised"]
 
 _AMOUNTS: Final = ("total_balance", "active_balance")
-#: What the envelope itself says.
-_TELLING: Final = ("error", "error_text")
+#: What every envelope of a balance says; another text may be somebody's.
+_USUAL: Final = "Successful operation"
 _MOST_DIGITS: Final = 12
 
 
@@ -31,7 +31,7 @@ def disguised(body: bytes) -> tuple[bytes, dict[str, str]]:
     tree = json.loads(body, parse_float=_float, parse_int=_int)
     if not isinstance(tree, dict):
         raise ValueError("a balance is an object")
-    told = {name: value if name in _TELLING else _like(name, value) for name, value in tree.items()}
+    told = {name: value if name == "error" else _like(name, value) for name, value in tree.items()}
     data = told.get("data")
     found = {name: str(data[name]) for name in _AMOUNTS if isinstance(data, dict) and name in data}
     return json.dumps(told).encode(), found
@@ -47,6 +47,8 @@ def _like(name: str, value: Any) -> Any:
 
 
 def _text(name: str, text: str) -> str:
+    if text == _USUAL:
+        return text
     ones = re.sub(r"\d", "1", text)
     return ones.strip() if name in _AMOUNTS else re.sub(r"[^\W\d_]", "x", ones)
 
@@ -67,7 +69,7 @@ def _of_xml(body: bytes) -> tuple[bytes, dict[str, str]]:
     found = {}
     for one in root.iter():
         one.tail = None
-        if one.tag in _TELLING:
+        if one.tag == "error":
             continue
         one.text = None if one.text is None else _text(one.tag, one.text)
         one.attrib = {name: _text(name, value) for name, value in one.attrib.items()}

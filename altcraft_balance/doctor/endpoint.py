@@ -149,7 +149,7 @@ def _advice(error: AltcraftBalanceError) -> str:
 
 def _pause_advice(error: RateLimited) -> str:
     wait_s = error.retry_after_s
-    asked = f" (it asks for {wait_s:g} s)" if wait_s else ""
+    asked = f" (it asks for {wait_s:,.0f} s)" if wait_s else ""
     if error.status == 503:
         return f"the server is busy, or being worked on: ask again later{asked}"
     return f"wait{asked}, and ask less: --rate NUMBER (ALTCRAFT_RATE_PER_S), as was agreed"
@@ -157,7 +157,9 @@ def _pause_advice(error: RateLimited) -> str:
 
 def check_clock(seen: Seen, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:
     """How far this machine's clock is from the server's, as the reply's ``Date`` has it."""
-    told = None if seen.raw is None else seen.raw.headers.get("date")
+    if seen.raw is None:
+        return skipped("clock", "no reply came")
+    told = seen.raw.headers.get("date")
     try:
         date = parsedate_to_datetime(told or "").astimezone(UTC)
     except (ValueError, OverflowError):

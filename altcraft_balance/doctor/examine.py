@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from altcraft_balance.doctor.asking import encoder_of
 from altcraft_balance.doctor.endpoint import check_endpoint
 from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.doctor.network import check_network
 from altcraft_balance.doctor.versions import check_versions
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.models import ByEmail, Matching
-from altcraft_balance.session.tokens import revealed_from
+from altcraft_balance.session.bad_replies import BadReplies
 from altcraft_balance.settings import ClientSettings
 
 __all__ = ["AFTER_SETTINGS", "NOBODY", "NO_SETTINGS", "ON_THE_WAY", "examine"]
@@ -59,7 +60,9 @@ async def examine(
 
 async def _settled(settings: ClientSettings) -> Finding:
     try:
-        await revealed_from(settings.token)
+        await encoder_of(settings)  # the token is to be had, and can travel where it is to
+        if settings.save_bad is not None:
+            await BadReplies(settings.save_bad).open()
     except ConfigurationError as error:
         return Finding(check="settings", state="failed", says=str(error), error=error)
     ways = [f"token in the {settings.auth}", settings.format.upper()]

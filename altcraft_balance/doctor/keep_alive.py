@@ -21,8 +21,9 @@ __all__ = ["idle_time"]
 
 _TIMEOUT: Final = re.compile(rb"(?i)^keep-alive:.*timeout=(\d+)", re.MULTILINE)
 _LENGTH: Final = re.compile(rb"(?i)^content-length: *(\d+)", re.MULTILINE)
+_HINT: Final = re.compile(rb"HTTP/1\.\d 1")  # such as 103, before the reply
 _CHUNKED: Final = re.compile(rb"(?i)^transfer-encoding:.*chunked", re.MULTILINE)
-_CLOSES: Final = re.compile(rb"(?i)^connection: *close", re.MULTILINE)
+_CLOSES: Final = re.compile(rb"(?i)^connection:.*\bclose", re.MULTILINE)
 _MOST_HEAD: Final = 65536
 
 
@@ -33,6 +34,8 @@ async def idle_time(settings: ClientSettings, wire: WireRequest, *, wait_s: floa
         async with asyncio.timeout(settings.timeouts.attempt_s):
             writer.write(_request(settings, wire))
             head = await reader.readuntil(b"\r\n\r\n")
+            while _HINT.match(head):
+                head = await reader.readuntil(b"\r\n\r\n")
             if _CLOSES.search(head) or not await _read_body(reader, head):
                 return "none: it closes after each reply"
         if told := _TIMEOUT.search(head):

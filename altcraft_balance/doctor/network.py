@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from altcraft_balance.doctor.finding import Finding, skipped
 from altcraft_balance.errors import ConfigurationError
@@ -20,7 +21,7 @@ from altcraft_balance.settings import ClientSettings
 from altcraft_balance.transport.tls import context_of
 from altcraft_balance.transport.trouble import reason_of, tls_reason
 
-__all__ = ["check_network", "days_left", "speaks_tls"]
+__all__ = ["check_network", "days_left", "proxy_of", "speaks_tls"]
 
 #: With fewer days left a certificate's owner should know.
 _FEW_DAYS: Final = 14
@@ -41,8 +42,8 @@ _TLS_ADVICE: Final = (
 
 async def check_network(settings: ClientSettings) -> AsyncIterator[Finding]:
     """Name, connection and TLS, each if the one before it was in order."""
-    if settings.proxy is not None:
-        async for finding in _check_proxy(urlsplit(settings.proxy)):
+    if (proxy := await asyncio.to_thread(proxy_of, settings)) is not None:
+        async for finding in _check_proxy(urlsplit(proxy)):
             yield finding
         return
     place, limit_s = urlsplit(settings.url), settings.timeouts.connect_s
@@ -52,6 +53,16 @@ async def check_network(settings: ClientSettings) -> AsyncIterator[Finding]:
         if finding.state == "failed":
             return
     yield await _tls(place, limit_s, settings)
+
+
+def proxy_of(settings: ClientSettings) -> str | None:
+    """The proxy that a lookup goes through, the environment's where that is asked for."""
+    if settings.proxy is not None or not settings.trust_env:
+        return settings.proxy
+    place = urlsplit(settings.url)
+    if proxy_bypass(place.hostname or ""):
+        return None
+    return getproxies().get(place.scheme)
 
 
 async def _check_proxy(proxy: SplitResult) -> AsyncIterator[Finding]:
@@ -122,7 +133,7 @@ async def _opened(
     if writer is None:
         return None, trouble
     speaks = writer.get_extra_info("ssl_object")
-    known = {} if speaks is None else {"version": speaks.version(), **(speaks.getpeercert() or {})}
+    known = {} if speaks is None else {**(speaks.getpeercert() or {}), "tls": speaks.version()}
     writer.transport.abort()  # a server that waits for a request is not kept waiting
     with suppress(OSError):
         await writer.wait_closed()
@@ -161,7 +172,7 @@ def _is_here(host: str) -> bool:
 async def speaks_tls(settings: ClientSettings) -> bool:
     """Whether a server that is asked by plain http would speak TLS on that port."""
     place = urlsplit(settings.url)
-    if place.scheme != "http" or settings.proxy is not None:
+    if place.scheme != "http" or await asyncio.to_thread(proxy_of, settings) is not None:
         return False
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing is sent to whoever it is
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
@@ -172,10 +183,10 @@ async def speaks_tls(settings: ClientSettings) -> bool:
 
 def _of_certificate(known: dict[str, Any]) -> Finding:
     days = days_left(known, lambda: datetime.now(UTC))
-    says = f"{known['version']}; the certificate is good for {days} days more"
+    says = f"{known['tls']}; the certificate is good for {days} days more"
     if days is None:  # a context of the user's own that verifies nothing
         advice = "let ssl_context verify, or leave it out and give --ca-file"
-        says = f"{known['version']}; the certificate is not verified"
+        says = f"{known['tls']}; the certificate is not verified"
         return Finding(check="tls", state="warning", says=says, advice=advice)
     if days < _FEW_DAYS:
         advice = "tell whoever runs the server that it is to be renewed"

@@ -20,7 +20,13 @@ from altcraft_balance.codec.request import WireRequest
 from altcraft_balance.doctor.asking import Asker, Seen, encoder_of
 from altcraft_balance.doctor.examine import NOBODY
 from altcraft_balance.doctor.keep_alive import idle_time
-from altcraft_balance.errors import ApiError, AuthenticationError, HttpStatusError
+from altcraft_balance.doctor.network import proxy_of
+from altcraft_balance.errors import (
+    ApiError,
+    AuthenticationError,
+    ConfigurationError,
+    HttpStatusError,
+)
 from altcraft_balance.models import (
     Balance,
     BalanceQuery,
@@ -95,6 +101,7 @@ class Probe:
         self._asker, self._matching, self._keep = asker, matching, keep
         self._auth = asker.settings.auth
         self._took_s: list[float] = []
+        self._is_known = False
         #: What it was that did not exist, by the code that said so.
         self._others: dict[int, str] = {}
 
@@ -132,7 +139,7 @@ class Probe:
             yield name, functools.partial(self._like, name, bare)
         yield _GZIP, self._gzip
         yield _KNOWN_ID, self._duplicate
-        if self._asker.settings.proxy is None:
+        if proxy_of(self._asker.settings) is None:
             yield _IDLE, self._idle
 
     async def _ask(
@@ -188,8 +195,12 @@ class Probe:
     async def _token(self) -> Fact:
         """Both places, and the one to use from here on."""
         came: dict[Auth, Seen] = {}
+        cannot: list[str] = []
         for auth, case in _PLACES.items():
-            came[auth] = await self._ask(case, auth=auth)
+            try:
+                came[auth] = await self._ask(case, auth=auth)
+            except ConfigurationError as error:
+                cannot.append(f"; in the {auth}: {error}")
         works = [auth for auth, seen in came.items() if _is_accepted(seen)]
         if not works:
             if all(_is_refused(seen) for seen in came.values()):
@@ -198,11 +209,14 @@ class Probe:
             codes = " and ".join(f"{_code(seen)} in the {auth}" for auth, seen in came.items())
             raise _NotSettled(f"{codes}; name a member who is in the program")
         self._auth = "body" if "body" in works else "header"
+        self._is_known = True
         settings = () if self._auth == "body" else ("ALTCRAFT_AUTH=header",)
-        answer = f"accepted in the {' and in the '.join(works)}"
+        answer = f"accepted in the {' and in the '.join(works)}{''.join(cannot)}"
         return Fact(question=_TOKEN, answer=answer, settings=settings)
 
     async def _xml(self) -> Fact:
+        if not self._is_known:
+            raise _NotSettled("no request was accepted")
         seen = await self._ask("xml", format="xml")
         said = b"" if seen.raw is None else seen.raw.body.lstrip()[:1]
         written = {b"{": "in JSON", b"<": "in XML"}.get(said, "by something else")
@@ -236,19 +250,18 @@ class Probe:
         return Fact(question=question, answer=_code(seen))
 
     async def _no_currency(self) -> Fact:
-        named = await self._ask()
+        named = _with_balance(await self._ask())
         bare = await self._ask("no-currency", bare=True)
         question = _BARE
         if bare.error is not None:
-            name = "ALTCRAFT_POINTS_CURRENCY_EID"
-            answer = f"{_code(bare)}: name one"
-            return Fact(question=question, answer=answer, settings=(f"{name}=...",))
+            return Fact(question=question, answer=f"{_code(bare)}: name one, as you do")
         same = _same(named, bare)
         answer = f"answered with {'the same' if same else 'another'} balance"
         return Fact(question=question, answer=answer)
 
     async def _like(self, question: str, matching: Matching) -> Fact:
-        usual, other = await self._ask(), await self._ask(matching=matching)
+        usual = _with_balance(await self._ask())
+        other = await self._ask(matching=matching)
         if other.error is not None:
             return Fact(question=question, answer=f"is another member: {_code(other)}")
         if _is_nothing(usual):
@@ -264,8 +277,8 @@ class Probe:
     async def _duplicate(self) -> Fact:
         """Twice with one Request-ID, which a client of ours never does."""
         headers = {"Request-ID": uuid.uuid4().hex}
-        await self._ask(headers=headers)
-        seen = await self._ask(headers=headers)
+        _with_balance(await self._ask(headers=headers))
+        seen = _with_balance(await self._ask(headers=headers))
         question = _KNOWN_ID
         if isinstance(seen.result, Balance) and seen.result.possibly_stale:
             answer = "the first reply is played again: never send one twice"
@@ -286,7 +299,9 @@ class Probe:
 
     def _latency(self) -> Fact:
         """The first request also connected, so it does not count."""
-        usual_s = statistics.median(self._took_s[1:] or self._took_s or [0.0])
+        if not self._took_s:
+            return Fact(question=_TIME, answer="not settled: there was no reply")
+        usual_s = statistics.median(self._took_s[1:] or self._took_s)
         answer, rate = f"{usual_s * 1000:.0f} ms as a rule", self._asker.settings.limits.rate_per_s
         if not isinstance(rate, int | float):
             return Fact(question=_TIME, answer=answer)
@@ -297,6 +312,17 @@ class Probe:
 
 class _NotSettled(Exception):
     """A question has no answer that one could go by."""
+
+
+def _with_balance(seen: Seen) -> Seen:
+    """A reply that something can be compared with.
+
+    Raises:
+        _NotSettled: it has no balance.
+    """
+    if seen.error is not None:
+        raise _NotSettled(f"{_code(seen)}; name a member who is in the program")
+    return seen
 
 
 def _not_there(what: str) -> str:

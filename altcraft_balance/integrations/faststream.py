@@ -65,22 +65,25 @@ Stop: TypeAlias = Annotated[Stopper, Context(_STOP)]
 
 
 async def any_event(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
-    """A decoder for a subscriber: what is no JSON comes as its bytes, and does not fail its batch.
+    """A decoder for a subscriber: what is no JSON comes as it is, and does not fail its batch.
 
     FastStream fails it before the handler is called, which then cannot put the event aside; a
-    later acknowledgement passes over it, or the broker delivers it again for ever.
+    later acknowledgement passes over it, or the broker delivers it again for ever. JSON is read
+    whatever its content type says.
     """
     try:
-        return await original(message)
+        found = await original(message)
     except ValueError:
-        body = message.body
-        return [_read(one) for one in body] if isinstance(body, list) else _read(body)
+        found = message.body
+    return [_read(one) for one in found] if isinstance(found, list) else _read(found)
 
 
 def _read(body: Any) -> Any:
+    if not isinstance(body, str | bytes):
+        return body
     try:
         return orjson.loads(body)
-    except (ValueError, TypeError):
+    except ValueError:
         return body
 
 

@@ -94,6 +94,6 @@ def _read(path: Path) -> tuple[int, Mapping[str, Any], bytes, Mapping[str, str]]
         body = next(one for name in _BODIES if (one := path / name).exists()).read_bytes()
         kept = {name: value for name, value in told.items() if name.lower() not in _OURS}
         return int(status), dict(expected), body, kept
-    except (OSError, ValueError, TypeError, AttributeError, StopIteration):
+    except (OSError, ValueError, TypeError, AttributeError, StopIteration, RecursionError):
         trouble = f"samples: {path} cannot be read: expected.json and body.bin must be there"
     raise ConfigurationError(trouble)

@@ -187,11 +187,19 @@ class Meter:
         Raises:
             ConfigurationError: another client was opened before.
         """
-        if self._pid != os.getpid():
-            self.__init__()  # type: ignore[misc]  # the figures are the parent's
+        self._begin_anew_in_a_child()
         if self._stats is not None or self._last is not None:
             raise ConfigurationError("metrics are one client's: make new ones for each client")
         self._stats = stats
+
+    def _begin_anew_in_a_child(self) -> None:
+        if self._pid != os.getpid():
+            self.__init__()  # type: ignore[misc]  # the figures are the parent's
+
+    def timed(self, which: int) -> list[tuple[tuple[str, ...], Buckets]]:
+        """One of `DURATIONS`, by the values of its labels."""
+        self._begin_anew_in_a_child()
+        return list(self.durations[which].items())
 
     def __call__(self, event: Event) -> None:
         """Count `event`."""
@@ -221,4 +229,5 @@ class Meter:
         return {} if stats is None else figure.read(stats, self)
 
     def _now(self) -> Any:
+        self._begin_anew_in_a_child()
         return self._last if self._stats is None else self._stats()

@@ -25,6 +25,7 @@ from altcraft_balance.telemetry.metrics import (
     labels_of,
 )
 from altcraft_balance.telemetry.tracing import check_extra
+from altcraft_balance.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -57,7 +58,7 @@ class OtelMetrics:
             )
         self._client, self._name = {"client": client}, client
         self._meter = instruments.meters[client] = Meter()
-        self._record, self._remove = instruments.record, instruments.meters.pop
+        self._record, self._meters = instruments.record, instruments.meters
         #: By the values of the labels, of which lookups and requests have different numbers.
         self._labels: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -80,7 +81,8 @@ class OtelMetrics:
 
     def remove(self) -> None:
         """Show this client's counters and gauges no more."""
-        self._remove(self._name, None)
+        if self._meters.get(self._name) is self._meter:
+            del self._meters[self._name]
 
 
 class _Instruments:
@@ -120,13 +122,22 @@ class _Instruments:
         return read
 
 
+class _Programs:
+    """Stands for the program's own provider, which may be set after the first metrics are made."""
+
+
+_PROGRAMS: Final = _Programs()
 _BY_PROVIDER: Final[WeakKeyDictionary[Any, _Instruments]] = WeakKeyDictionary()
 
 
 def _instruments_of(provider: MeterProvider | None) -> _Instruments:
     from opentelemetry import metrics
 
-    provider = metrics.get_meter_provider() if provider is None else provider
-    if provider not in _BY_PROVIDER:
-        _BY_PROVIDER[provider] = _Instruments(metrics.get_meter(_OURS, meter_provider=provider))
-    return _BY_PROVIDER[provider]
+    key: Any = provider
+    if provider is None or provider is metrics.get_meter_provider():
+        meter, key = metrics.get_meter(_OURS, __version__), _PROGRAMS
+    else:
+        meter = provider.get_meter(_OURS, __version__)
+    if key not in _BY_PROVIDER:
+        _BY_PROVIDER[key] = _Instruments(meter)
+    return _BY_PROVIDER[key]

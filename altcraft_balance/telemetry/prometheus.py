@@ -49,8 +49,7 @@ class PrometheusMetrics:
                 f"this registry has metrics of a client {client!r}: give each a name of its own"
             )
         self._meter = collector.meters[client] = Meter()
-        self._remove = collector.meters.pop
-        self._client = client
+        self._meters, self._client = collector.meters, client
 
     def reads(self, stats: Callable[[], Any]) -> None:
         """The client opens, and these are its figures."""
@@ -62,7 +61,8 @@ class PrometheusMetrics:
 
     def remove(self) -> None:
         """Show this client's metrics no more."""
-        self._remove(self._client, None)
+        if self._meters.get(self._client) is self._meter:
+            del self._meters[self._client]
 
 
 class _Collector:
@@ -82,7 +82,7 @@ class _Collector:
             name, labels = _named(duration.name, "s"), ("client", *duration.labels)
             family = HistogramMetricFamily(name, duration.says, labels=labels)
             for client, meter in list(self.meters.items()):
-                for values, buckets in list(meter.durations[number].items()):
+                for values, buckets in meter.timed(number):
                     family.add_metric([client, *values], _cumulated(buckets), buckets.total_s)
             yield family
 

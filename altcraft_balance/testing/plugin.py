@@ -96,6 +96,8 @@ def _told(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def _marked(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
     mark = request.node.get_closest_marker(name)
+    if mark is not None and mark.args:
+        pytest.fail(f"the marker {name} takes settings by their names", pytrace=False)
     return {} if mark is None else dict(mark.kwargs)
 
 

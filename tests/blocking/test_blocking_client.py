@@ -22,6 +22,7 @@ from altcraft_balance.models import ByEmail, Found
 from altcraft_balance.secret import Secret
 from altcraft_balance.settings import Limits
 from altcraft_balance.telemetry.events import LookupStarted
+from altcraft_balance.telemetry.prometheus import PrometheusMetrics
 
 MEMBER = ByEmail("user@example.com")
 
@@ -202,6 +203,33 @@ def test_a_forks_child_has_connections_of_its_own(make, sandbox):
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 3
     assert client.get_balance(MEMBER).total_balance > 0
     assert client.stats().requests == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.parametrize("asks", ["stats", "metrics", "close"])
+def test_a_forks_child_that_asks_nothing_has_no_figures(make, asks):
+    """Neither while it is as it came, nor in its metrics, nor when it has closed its client."""
+    registry = pytest.importorskip("prometheus_client").CollectorRegistry()
+    client = make(on_event=PrometheusMetrics(registry=registry))
+    client.open()
+    client.get_balance(MEMBER)
+    requests = ("altcraft_balance_requests_total", {"client": "default"})
+
+    def looks():
+        if asks == "metrics":
+            return registry.get_sample_value(*requests) in {None, 0}
+        if asks == "close":
+            client.close()
+        return client.stats().requests == 0 and client.health().state != "open"
+
+    if (child := os.fork()) == 0:
+        code = 1
+        try:
+            code = 0 if looks() else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert registry.get_sample_value(*requests) == 1
 
 
 def _as_a_child(client):

@@ -1,11 +1,13 @@
 """``altcraft-balance doctor``."""
 
 import json
+import shutil
 import socket
 
 import pytest
 
 from altcraft_balance.doctor.examine import AFTER_SETTINGS
+from altcraft_balance.doctor.keeping import Samples
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +76,21 @@ def test_programs_are_told_of_wrong_usage_too(command, server):
     ended = command("doctor", "--json", "--save", "kept")
     report = json.loads(ended.out)
     assert (ended.code, report["ok"], report["checks"][0]["state"]) == (2, False, "failed")
+
+
+def test_a_folder_that_goes_away_ends_no_probe(command, server, tmp_path, monkeypatch):
+    """All facts are told, and that they were not kept; with exit 74."""
+    kept = tmp_path / "kept"
+    keep = Samples.keep
+
+    def gone(samples, case, seen):
+        shutil.rmtree(kept, ignore_errors=True)
+        keep(samples, case, seen)
+
+    monkeypatch.setattr(Samples, "keep", gone)
+    ended = command("doctor", "--json", "--probe", "--save", str(kept))
+    assert (ended.code, len(json.loads(ended.out)["facts"]) > 5) == (74, True)
+    assert f"--save {kept} cannot be written" in ended.err
 
 
 def test_a_probe_that_is_not_made_says_so(command, server):

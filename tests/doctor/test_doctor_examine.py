@@ -89,6 +89,7 @@ async def test_a_certificate_that_soon_runs_out(findings_of, authority):
         findings = await findings_of(server.url, ca_file=authority.file)
     tls = findings["tls"]
     assert (tls.state, "good for 3 days more" in tls.says) == ("warning", True)
+    assert tls.says.startswith("TLSv1.")
     assert "renewed" in tls.advice
 
 
@@ -245,6 +246,24 @@ async def test_through_a_proxy_that_is_away(findings_of):
         findings = await findings_of("https://altcraft.example", proxy=proxy)
     check, says, _ = failed(findings)
     assert (check, "the proxy" in says) == ("tcp", True)
+
+
+async def test_through_the_environments_proxy(findings_of, monkeypatch):
+    """Where it is asked for: the name is the proxy's business, as it is for a lookup."""
+    monkeypatch.setenv("no_proxy", "")
+    async with RawServer(answers(reply(BALANCE))) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        told = {"trust_env": True, "allow_http": True}
+        findings = await findings_of("http://altcraft.invalid", **told)
+        without = await findings_of("http://altcraft.invalid", allow_http=True)
+    assert (findings["dns"].state, findings["points"].state) == ("skipped", "ok")
+    assert without["dns"].state == "failed"
+
+
+async def test_a_token_that_cannot_travel(findings_of):
+    """It is found before anything is asked."""
+    findings = await findings_of("https://altcraft.invalid", token="токен", auth="header")
+    assert failed(findings)[0] == "settings"
 
 
 def test_old_versions_are_named():

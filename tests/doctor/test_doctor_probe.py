@@ -8,6 +8,7 @@ import pytest
 
 from altcraft_balance.client import BalanceClient
 from altcraft_balance.doctor.asking import asking, encoder_of
+from altcraft_balance.doctor.examine import NOBODY
 from altcraft_balance.doctor.keep_alive import idle_time
 from altcraft_balance.doctor.keeping import Samples
 from altcraft_balance.doctor.probe import MOST_LOOKUPS, Probe
@@ -16,6 +17,7 @@ from altcraft_balance.models import BalanceQuery, ByEmail, ByPhone, CurrencyEid
 from altcraft_balance.sandbox import Sandbox
 from altcraft_balance.sandbox.manners import CASES
 from altcraft_balance.settings import Limits
+from tests.hostile.behaviours import answers
 from tests.hostile.server import RawServer
 
 MEMBER = ByEmail("user@example.com")
@@ -117,6 +119,38 @@ async def test_what_is_found_is_said(settings_of, tmp_path):
         "an idle connection stays open for": "more than 0.2 s",
     }
     assert found == ["ALTCRAFT_AUTH=header", "ALTCRAFT_NOT_A_MEMBER=440"]
+
+
+async def test_nothing_is_made_of_an_unknown_members_refusals(settings_of):
+    """No setting for a healthy server that just does not know who was asked about."""
+    async with Sandbox() as sandbox:
+        sandbox.remove(NOBODY)
+        told = settings_of(sandbox.url, currency=CurrencyEid("stars"), limits=Limits(rate_per_s=99))
+        facts, found, _ = await probed(told, NOBODY)
+    for question in ("a request without a currency", "a Request-ID that is known"):
+        assert facts[question].startswith("not settled: error 404")
+    assert found == ["ALTCRAFT_NOT_A_MEMBER=404", "ALTCRAFT_CONCURRENCY=64"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_nothing_is_made_of_a_gateways_refusals(settings_of, status):
+    """Neither facts nor settings."""
+    bare = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
+    async with RawServer(answers(bare)) as server:
+        facts, found, _ = await probed(settings_of(server.url, currency=CurrencyEid("x")))
+    assert facts["a request in XML"] == "not settled: no request was accepted"
+    assert found == []
+
+
+async def test_a_token_that_cannot_travel_in_a_header(settings_of):
+    """It is said, and the probe goes on with the body's."""
+    async with Sandbox(token="sandbox-токен") as sandbox:
+        facts, found, _ = await probed(settings_of(sandbox.url, token="sandbox-токен"))
+    said = facts["where the token goes"]
+    assert said.startswith("accepted in the body; in the header: ")
+    assert "токен" not in said
+    assert facts["a request in XML"].startswith("answered in XML")
+    assert found == []
 
 
 @pytest.mark.parametrize("of_nobody", [False, True])

@@ -107,6 +107,11 @@ def encoded(event):
     return event if isinstance(event, bytes) else json.dumps(event).encode()
 
 
+#: Every so many events come as another program might send them, and are as good.
+ODD = 4
+ODD_HEADERS = [("schema", b"\xff\xfe\x00\x01"), ("none", None), ("content-type", b"text/plain")]
+
+
 @asynccontextmanager
 async def kafka(url):
     """Publishes events, and gives the bodies of a topic so far."""
@@ -116,8 +121,9 @@ async def kafka(url):
         consumers = {}
 
         async def publish(events):
-            for event in events:
-                await producer.send("members", encoded(event))
+            for number, event in enumerate(events):
+                headers = ODD_HEADERS if not number % ODD else None
+                await producer.send("members", encoded(event), headers=headers)
             await producer.flush()
 
         async def bodies(topic):
@@ -150,7 +156,12 @@ async def nats(url):
     read = {}
 
     async def publish(events):
-        await asyncio.gather(*[stream.publish("members", encoded(e)) for e in events])
+        plain = {"content-type": "text/plain"}
+        sent = (
+            stream.publish("members", encoded(event), headers=None if number % ODD else plain)
+            for number, event in enumerate(events)
+        )
+        await asyncio.gather(*sent)
 
     async def bodies(subject):
         if subject not in read:
@@ -207,10 +218,10 @@ async def rabbit(url):
             from tests.recipes.rabbit_consumer import members
 
             await channel.declare_queue("members", durable=True, arguments=members.arguments)
-            for event in events:
-                body = aio_pika.Message(
-                    encoded(event), content_type="application/json", delivery_mode=2
-                )
+            for number, event in enumerate(events):
+                odd = {"content_type": "text/plain", "reply_to": "nobody"}
+                told = {"content_type": "application/json"} if number % ODD else odd
+                body = aio_pika.Message(encoded(event), delivery_mode=2, **told)
                 await channel.default_exchange.publish(body, "members")
 
         async def bodies(name):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 EVENTS = 3_000
 FAULTS = "status503=0.03,reset=0.02"
 #: What is no event, and must not take its neighbours with it.
-POISON = [b'{"email": oops', b'["x"]', b"\xff"]
+POISON = [b'{"email": oops', b'["x"]', b"\xff", b'{"data": "x", "headers": 5}']
 
 
 @pytest.fixture(params=BROKERS)

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,11 +12,14 @@ from faststream import ContextRepo
 from faststream.exceptions import StopConsume
 
 from altcraft_balance.client import BalanceClient
+from altcraft_balance.errors import CircuitOpen
 from altcraft_balance.integrations.faststream import (
     Stopper,
+    any_event,
     balances_lifespan,
     pause_while_stopped,
 )
+from altcraft_balance.models import BalanceQuery, ByEmail, Failed
 from altcraft_balance.testing import ScriptedTransport, TurnedLoop, answers, refuses, turn
 
 
@@ -96,6 +100,42 @@ def test_a_consumer_pauses_while_nothing_may_be_asked():
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         runner.run(main())
+
+
+@pytest.mark.parametrize("what", ["2", None, [], True, -1, float("inf"), 1e300])
+def test_what_another_program_wrote_is_no_number(what):
+    """Kafka's recipe counts from nothing then, and waits for nothing."""
+    pytest.importorskip("aiokafka")
+    from tests.recipes.kafka_consumer import due_at, later
+
+    event = {"email": "ann@example.com", "tries": what, "not_before": what}
+    failed = Failed(
+        index=0, query=BalanceQuery(ByEmail("ann@example.com"), tag=event), error=CircuitOpen("it")
+    )
+    assert later(failed)["tries"] in {1, 2}
+    assert due_at(event) in {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("gives", "body", "event"),
+    [
+        ('{"id": 1}', b"", {"id": 1}),
+        (b'{"id": 1}', b"", {"id": 1}),
+        ({"id": 1}, b"", {"id": 1}),
+        (["x", b"[2]"], b"", ["x", [2]]),
+        (ValueError("no JSON"), b"\xff", b"\xff"),
+        (ValueError("no JSON"), [b"{", b"{}"], [b"{", {}]),
+    ],
+)
+async def test_an_event_is_read_whatever_its_type_says(gives, body, event):
+    """What is no JSON comes as it is."""
+
+    async def original(_):
+        if isinstance(gives, Exception):
+            raise gives
+        return gives
+
+    assert await any_event(SimpleNamespace(body=body), original) == event
 
 
 def test_without_the_extra_it_is_named():

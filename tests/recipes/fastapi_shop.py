@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -42,7 +42,7 @@ class Points(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     total_balance: Decimal
     active_balance: Decimal
-    looked_up_at: datetime
+    looked_up_at: AwareDatetime
 
 
 class Page(BaseModel):

@@ -13,7 +13,8 @@ ALTCRAFT_LOYALTY_PROGRAM_ID).
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from faststream import AckPolicy, FastStream
@@ -35,6 +36,23 @@ RETRY_S = float(os.environ.get("RETRY_S", "30"))
 #: After so many seconds of silence a consumer's partitions are another's.
 SESSION_S = float(os.environ.get("SESSION_S", "10"))
 
+
+async def any_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """FastStream reads headers as text, and fails the whole batch where one is not."""
+    return await original(tuple(replace(one, headers=texts_of(one)) for one in records))
+
+
+def texts_of(record: Any) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, value) for name, value in record.headers if is_text(value))
+
+
+def is_text(value: bytes | None) -> bool:
+    try:
+        return value is not None and value.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
 broker = KafkaBroker(os.environ.get("KAFKA", "localhost:9092"), graceful_timeout=BATCH_S)
 app = FastStream(broker, lifespan=balances_lifespan())
 how = {
@@ -42,7 +60,9 @@ how = {
     "batch": True,
     "max_records": 200,
     "ack_policy": AckPolicy.MANUAL,
+    "parser": any_headers,
     "decoder": any_event,
+    "no_reply": True,
     "auto_offset_reset": "earliest",
     "session_timeout_ms": int(SESSION_S * 1_000),
     "heartbeat_interval_ms": int(SESSION_S * 300),
@@ -91,7 +111,13 @@ def sends_for(came: SortedOutcomes) -> Iterator[Awaitable[Any]]:
 
 
 def due_at(event: Any) -> float:
-    return event.get("not_before", 0.0) if isinstance(event, dict) else 0.0
+    return number_in(event, "not_before") if isinstance(event, dict) else 0.0
+
+
+def number_in(event: dict[str, Any], name: str) -> float:
+    # Whatever another program wrote there.
+    value = event.get(name)
+    return value if isinstance(value, int | float) and 0 <= value < 1e12 else 0
 
 
 def member_of(event: Any) -> ByEmail:
@@ -115,7 +141,7 @@ def answer_of(outcome: Outcome) -> dict[str, Any]:
 
 def later(failed: Failed) -> dict[str, Any]:
     event = failed.query.tag
-    tries = event.get("tries", 0)
+    tries = int(number_in(event, "tries"))
     wait_s = again_after_s(failed, tries, base_s=RETRY_S)
     return {**event, "tries": tries + 1, "not_before": time.time() + wait_s}
 

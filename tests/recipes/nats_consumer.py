@@ -35,6 +35,7 @@ stream = JStream("members", subjects=["members", "balances", "members.dead"])
     config=ConsumerConfig(ack_wait=2 * BATCH_S),
     ack_policy=AckPolicy.MANUAL,
     decoder=any_event,
+    no_reply=True,
 )
 async def look_up(events: list[Any], message: NatsMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances(events, by=member_of, item_deadline_s=BATCH_S)

@@ -50,7 +50,7 @@ async def declare() -> None:
         await broker.declare_queue(queue)
 
 
-@broker.subscriber(members, decoder=any_event, ack_policy=AckPolicy.REJECT_ON_ERROR)
+@broker.subscriber(members, decoder=any_event, ack_policy=AckPolicy.REJECT_ON_ERROR, no_reply=True)
 async def look_up(event: Any, message: RabbitMessage, balances: Balances, stop: Stop):
     outcomes = await balances.get_balances([event], by=member_of, item_deadline_s=DEADLINE_S)
     try:

@@ -37,7 +37,8 @@ class AnyBytes(BinaryMessageFormatV1):
 
     @classmethod
     def parse(cls, data: Any) -> tuple[Any, dict[str, Any]]:
-        body, headers = super().parse(data)
+        body, told = super().parse(data)
+        headers = told if isinstance(told, dict) else {}
         if isinstance(body, dict):  # an entry that another program has added, field by field
             return {as_text(name): as_text(value) for name, value in body.items()}, headers
         return as_text(body).encode(), headers
@@ -49,7 +50,7 @@ def as_text(told: bytes) -> str:
 
 broker = RedisBroker(URL, graceful_timeout=BATCH_S, message_format=AnyBytes)
 app = FastStream(broker, lifespan=balances_lifespan())
-how = {"ack_policy": AckPolicy.MANUAL}
+how = {"ack_policy": AckPolicy.MANUAL, "no_reply": True}
 new = {"group": GROUP, "consumer": NAME, "batch": True, "max_records": 200}
 pending = {**new, "min_idle_time": int((BATCH_S + RETRY_S) * 1000)}
 

@@ -10,6 +10,7 @@ import pytest
 
 from altcraft_balance.errors import ConfigurationError
 from altcraft_balance.telemetry.metrics import DURATIONS, FIGURES
+from tests.fast import fast_environment
 from tests.session.fakes import Slow, Wire, make_client, member, opened, settle
 from tests.telemetry.story import REQUESTS, RESULTS, RETRIES, live_through
 
@@ -39,6 +40,35 @@ def samples(registry):
 async def told_of_a_run(wire, reader):
     async with opened(wire, on_event=reader) as client:
         await live_through(wire, client)
+
+
+LATER = """
+import asyncio
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from altcraft_balance import BalanceClient, ByEmail, ConfigurationError
+from altcraft_balance.telemetry.otel_metrics import OtelMetrics
+from altcraft_balance.testing import ScriptedTransport, answers
+
+async def ask(listener):
+    told = {"token": "t", "loyalty_program_id": 1, "transport": ScriptedTransport(answers(1))}
+    async with BalanceClient("http://127.0.0.1", **told, on_event=listener) as client:
+        await client.get_balance(ByEmail("user@example.com"))
+
+early, memory = OtelMetrics("a"), InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([memory], shutdown_on_exit=False))
+late = OtelMetrics("b")
+for listener in (early, late):
+    asyncio.run(ask(listener))
+[resource] = memory.get_metrics_data().resource_metrics
+points = {one.name: one.data.data_points for one in resource.scope_metrics[0].metrics}
+seen = sorted(one.attributes["client"] for one in points["altcraft_balance.requests"])
+try:
+    OtelMetrics("a")
+except ConfigurationError:
+    print(seen, "refused")
+"""
 
 
 async def test_prometheus_has_every_figure_of_a_run(wire, registry):
@@ -208,7 +238,22 @@ async def test_several_clients_share_a_provider(wire):
     async with opened(Wire(), on_event=anew) as one:
         await one.get_balance(member(0))
     assert requests() == {"shop": 1, "mail": 1}
+    shop.remove()  # and not the one that has its name now
+    assert requests() == {"shop": 1, "mail": 1}
     provider.shutdown()
+
+
+def test_the_programs_own_provider_may_come_later():
+    """What was made before is read with what is made afterwards, and by the same names."""
+    pytest.importorskip("opentelemetry.sdk")
+    ended = subprocess.run(
+        [sys.executable, "-c", LATER],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=fast_environment(),
+    )
+    assert ended.stdout == "['a', 'b'] refused\n", ended.stderr
 
 
 @pytest.mark.parametrize(
