@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
@@ -30,7 +30,6 @@ __all__ = ["BalanceMapper", "Keep", "balance_mapper"]
 Keep: TypeAlias = Sequence[str] | Mapping[str, Any] | Any
 #: What a lookup that failed is.
 OnError: TypeAlias = Literal["row", "raise"]
-_ROW: Final[OnError] = "row"
 _WHO: Final = "balance_mapper"
 #: A larger batch is looked up, and comes out, in pieces of so many rows.
 _MOST_ROWS: Final = 10_000
@@ -107,10 +106,6 @@ def balance_mapper(
     )
 
 
-def _on_error(_: object, __: object, value: Any) -> None:
-    choice("on_error", value, ("row", "raise"))
-
-
 @frozen(repr=False)
 class BalanceMapper:
     """What `balance_mapper` makes; call it with an iterable of record batches.
@@ -129,10 +124,11 @@ class BalanceMapper:
     kept: Mapping[str, Any]
     amount_scale: int = field(default=9, kw_only=True)
     window_batches: int = field(default=8, kw_only=True, validator=whole(1))
-    on_error: OnError = field(default=_ROW, kw_only=True, validator=_on_error)
+    on_error: OnError = "row"
     _shape: Shape = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        choice("on_error", self.on_error, get_args(OnError))
         shape = Shape.of(arrow_for(_WHO), self.asking, self.kept, self.settings, self.amount_scale)
         object.__setattr__(self, "_shape", shape)
 
