@@ -216,11 +216,11 @@ def test_it_says_what_came_of_it():
 
 
 @pytest.mark.parametrize("word", ["active_balance", "data", "error", "error_text", "total_balance"])
-def test_an_envelope_stays_one(word):
-    """Whatever the member is called."""
+def test_no_other_envelope_is_made_of_one(word):
+    """Whatever the member is called: nothing is left then, and nobody takes it for a reply."""
     wire = wire_of(ByEmail(f"{word}@example.com"))
     body = f'{{"{word}": 1, "of": "{word}@example.com"}}'.encode()
-    assert sample(body, wire=wire)["body.bin"] == f'{{"{word}": 1, "of": "***"}}'.encode()
+    assert sample(body, wire=wire)["body.bin"] == b"***"
 
 
 def test_a_body_is_cut_after_it_was_redacted():
