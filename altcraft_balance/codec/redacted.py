@@ -40,7 +40,7 @@ _SOMEBODY: Final = re.compile(
     rb"|(?:\+|%2[bB])\d(?:[ ()\-]{0,2}\d){8,14}"
     rb"|[bB](?:asic|earer) {1,8}[\w.~+/=\-]{6,}"
 )
-#: Of the envelope: a name that is one of them names nobody, and without it no envelope is left.
+#: Of the envelope: whose member has such a name, that body is hidden whole, and is not another one.
 _WORDS: Final = frozenset({"active_balance", "data", "error", "error_text", "total_balance"})
 
 

@@ -215,6 +215,14 @@ def test_it_says_what_came_of_it():
     assert json.loads(sample()["expected.json"])["200"]["says"] == "it is odd: it is empty"
 
 
+@pytest.mark.parametrize("word", ["active_balance", "data", "error", "error_text", "total_balance"])
+def test_no_other_envelope_is_made_of_one(word):
+    """Whatever the member is called: nothing is left then, and nobody takes it for a reply."""
+    wire = wire_of(ByEmail(f"{word}@example.com"))
+    body = f'{{"{word}": 1, "of": "{word}@example.com"}}'.encode()
+    assert sample(body, wire=wire)["body.bin"] == b"***"
+
+
 def test_a_body_is_cut_after_it_was_redacted():
     """An address that stands where it is cut would be half of one."""
     body = b"x" * (MAX_KEPT_BYTES - 5) + b" " + ADDRESS.encode() + b"y" * 99999
