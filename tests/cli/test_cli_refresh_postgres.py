@@ -155,7 +155,7 @@ def test_a_signal_ends_the_waiting(start, postgres):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 75, err
-    assert time.monotonic() - began < 11
+    assert time.monotonic() - began < 20  # the grace of ten, and room for a busy machine
     assert "Traceback" not in err
 
 
@@ -176,7 +176,7 @@ def test_a_query_is_left_while_it_runs(child, server, postgres):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 75, err
-    assert time.monotonic() - began < 11
+    assert time.monotonic() - began < 20  # the grace of ten, and room for a busy machine
     assert err.endswith("Error: stopped before anything was asked\n")
     assert not _runs(postgres, "sleep(600)")
 

@@ -209,7 +209,7 @@ def test_a_query_is_left_while_it_runs(child, server, folder, arguments):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 75, err
-    assert time.monotonic() - began < 11
+    assert time.monotonic() - began < 20  # the grace of ten, and room for a busy machine
     assert err.splitlines()[-1].startswith("Error: stopped")
     assert "Traceback" not in err
     assert _names(folder) == ["m.db"]
