@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from altcraft_balance.errors import ClientClosed
 
@@ -15,6 +15,7 @@ __all__ = ["LoopThread", "check_thread"]
 
 T = TypeVar("T")
 _HERE = threading.local()
+_CLOSED: Final = "the client is closed: make a new BalanceClient"
 
 
 def check_thread() -> None:
@@ -84,7 +85,7 @@ class LoopThread:
             return
         except RuntimeError:
             pass
-        raise ClientClosed("the client is closed: make a new BalanceClient")
+        raise ClientClosed(_CLOSED)
 
     def _end_tasks(self) -> None:
         """Cancel what still waits for somebody: nobody comes any more."""
@@ -103,8 +104,8 @@ def _hand_over(task: asyncio.Task[T], future: Future[T]) -> None:
     """What a task has come to, to whoever still waits for it."""
     error = None if task.cancelled() else task.exception()
     with suppress(InvalidStateError):
-        if task.cancelled():
-            future.cancel()
+        if task.cancelled():  # and not by its caller, who waits: the loop has ended
+            future.set_exception(ClientClosed(_CLOSED))
         elif error is not None:
             future.set_exception(error)
         else:
