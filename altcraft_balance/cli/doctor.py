@@ -13,8 +13,8 @@ from altcraft_balance.cli.get import Custom, CustomInt, Email, Phone, ProfileId,
 from altcraft_balance.cli.show import Screen, harmless, screen, show_json
 from altcraft_balance.cli.stopping import run_until_signal
 from altcraft_balance.doctor.asking import Seen, asking
-from altcraft_balance.doctor.examine import AFTER_SETTINGS, NO_SETTINGS, ON_THE_WAY, examine
-from altcraft_balance.doctor.finding import Finding, skipped
+from altcraft_balance.doctor.examine import ON_THE_WAY, examine, without_settings
+from altcraft_balance.doctor.finding import Finding
 from altcraft_balance.doctor.keeping import Samples
 from altcraft_balance.doctor.probe import Fact, Probe
 from altcraft_balance.doctor.versions import check_versions
@@ -116,9 +116,8 @@ def _settings(context: typer.Context, report: _Report) -> ClientSettings | None:
             settings = ClientSettings(**arguments)
     except ConfigurationError as error:
         report.found(check_versions())
-        report.found(Finding(check="settings", state="failed", says=str(error), error=error))
-        for check in AFTER_SETTINGS:
-            report.found(skipped(check, NO_SETTINGS))
+        for finding in without_settings(error):
+            report.found(finding)
         return None
     return settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from altcraft_balance.doctor.asking import encoder_of
@@ -16,11 +16,10 @@ from altcraft_balance.models import ByEmail, Matching
 from altcraft_balance.session.bad_replies import BadReplies
 from altcraft_balance.settings import ClientSettings
 
-__all__ = ["AFTER_SETTINGS", "NOBODY", "NO_SETTINGS", "ON_THE_WAY", "examine"]
+__all__ = ["AFTER_SETTINGS", "NOBODY", "ON_THE_WAY", "examine", "without_settings"]
 
 #: Who is asked about when nobody is named: an address that exists nowhere (RFC 2606).
 NOBODY: Final = ByEmail("altcraft-balance-doctor@example.invalid")
-NO_SETTINGS: Final = "there are no settings to look with"
 #: Checks of the way to the server, and of what it answers.
 ON_THE_WAY: Final = ("dns", "tcp", "tls")
 _ANSWERS: Final = ("endpoint", "token", "points", "clock")
@@ -38,10 +37,11 @@ async def examine(
         matching: a member to ask about; by default one who does not exist.
     """
     yield await asyncio.to_thread(check_versions)  # it reads files
-    yield (finding := await _settled(settings))
-    if finding.state == "failed":
-        for check in AFTER_SETTINGS:
-            yield skipped(check, NO_SETTINGS)
+    try:
+        yield await _settled(settings)
+    except ConfigurationError as error:
+        for finding in without_settings(error):
+            yield finding
         return
     way: dict[str, Finding] = {}
     async for finding in check_network(settings):
@@ -58,13 +58,17 @@ async def examine(
         yield skipped(check, "the server was not reached")
 
 
+def without_settings(error: ConfigurationError) -> Iterator[Finding]:
+    """What is found where the settings cannot be used: that, and what they are needed for."""
+    yield Finding(check="settings", state="failed", says=str(error), error=error)
+    for check in AFTER_SETTINGS:
+        yield skipped(check, "there are no settings to look with")
+
+
 async def _settled(settings: ClientSettings) -> Finding:
-    try:
-        await encoder_of(settings)  # the token is to be had, and can travel where it is to
-        if settings.save_bad is not None:
-            await BadReplies(settings.save_bad).open()
-    except ConfigurationError as error:
-        return Finding(check="settings", state="failed", says=str(error), error=error)
+    await encoder_of(settings)  # the token is to be had, and can travel where it is to
+    if settings.save_bad is not None:
+        await BadReplies(settings.save_bad).open()
     ways = [f"token in the {settings.auth}", settings.format.upper()]
     if settings.proxy is not None:
         ways.append("through a proxy")
